@@ -1,0 +1,1 @@
+"""The web app: takes a request, enqueues a job, shows what became of it."""

@@ -1,0 +1,53 @@
+"""``python -m producer``: serve the web app until SIGTERM."""
+
+import sys
+import threading
+
+import waitress
+
+from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.runtime import Metrics, configure_logging, load, stop_on_signals
+from kombu_zipkin.spans import RedisStreamTransport
+from kombu_zipkin.tracing import TraceLogFilter
+from producer.app import create_app
+from producer.settings import ProducerSettings
+
+_FLUSH_SECONDS = 3.0
+
+
+def main() -> int:
+    """Run the web app; returns the exit code."""
+    try:
+        settings = load(ProducerSettings)
+        configure_logging(settings.log_level, TraceLogFilter())
+        metrics = Metrics()
+        spans = RedisStreamTransport(settings.redis_url, stream=settings.spans_stream)
+        metrics.watch_spans(spans.counts)
+        app = create_app(settings, spans, metrics)
+        server = _listen(app, settings)
+    except ConfigurationError as error:
+        print(f"producer: {error}", file=sys.stderr)
+        return 2
+    stop = stop_on_signals()
+    threading.Thread(target=server.run, name="waitress", daemon=True).start()
+    stop.wait()
+    server.close()
+    server.task_dispatcher.shutdown(timeout=_FLUSH_SECONDS)
+    spans.close(_FLUSH_SECONDS)
+    return 0
+
+
+def _listen(app: object, settings: ProducerSettings) -> "waitress.server.BaseWSGIServer":
+    host, port = settings.producer_host, settings.producer_port
+    try:
+        return waitress.create_server(
+            app, host=host, port=port, threads=settings.producer_threads, ident="kombu-zipkin"
+        )
+    except OSError as error:
+        raise ConfigurationError(
+            f"PRODUCER_PORT: expected a free port on {host}, got {port}: {error.strerror}"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""The JSON API."""
+
+from typing import Any, Final
+
+from flask import Flask, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, NotFound
+
+from kombu_zipkin.jobs import Job, TaskEntry
+from kombu_zipkin.zipkin import ZipkinLinks
+from producer.service import JobService
+
+_MAX_LIMIT: Final = 500
+
+
+class JobApi:
+    """``/api/jobs`` and ``/api/tasks``.
+
+    Args:
+        service: Publishes and looks up.
+        links: Addresses of Zipkin's pages.
+    """
+
+    def __init__(self, service: JobService, links: ZipkinLinks) -> None:
+        self._service = service
+        self._links = links
+
+    def register(self, app: Flask) -> None:
+        """Add the routes."""
+        app.add_url_rule("/api/jobs", "api_post", self.post, methods=["POST"])
+        app.add_url_rule("/api/jobs", "api_list", self.list, methods=["GET"])
+        app.add_url_rule("/api/jobs/<job_id>", "api_job", self.get, methods=["GET"])
+        app.add_url_rule("/api/tasks", "api_tasks", self.tasks, methods=["GET"])
+
+    def post(self) -> ResponseReturnValue:
+        """Publish the job ``{"task": "...", "arguments": {...}}``; 202 with its id, trace id and links."""
+        body = request.get_json()
+        if not isinstance(body, dict):
+            raise BadRequest(f"body: expected an object with task and arguments, got {type(body).__name__}")
+        unknown = body.keys() - {"task", "arguments"}
+        if unknown:
+            raise BadRequest(f"body: {sorted(unknown)[0]!r:.60} is not a member of it; expected task and arguments")
+        task, arguments = body.get("task"), body.get("arguments", {})
+        if not isinstance(task, str) or not isinstance(arguments, dict):
+            raise BadRequest('body: expected "task" as text and "arguments" as an object')
+        job = self._service.publish(task, arguments)
+        return jsonify(posted(job, self._links)), 202
+
+    def list(self) -> ResponseReturnValue:
+        """Return the latest jobs, newest first; ``?limit=`` 1 to 500, 50 without it."""
+        text = request.args.get("limit", "50")
+        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
+            raise BadRequest(f"limit: expected 1..{_MAX_LIMIT}, got {text!r:.60}")
+        return jsonify({"jobs": [whole(job, self._links) for job in self._service.latest(int(text))]})
+
+    def get(self, job_id: str) -> ResponseReturnValue:
+        """Return one job with all that is known of it."""
+        job = self._service.get(job_id)
+        if job is None:
+            raise NotFound(f"job {job_id!r:.140}: unknown; records are kept for a day")
+        return jsonify(whole(job, self._links))
+
+    def tasks(self) -> ResponseReturnValue:
+        """Return the tasks that workers have announced."""
+        return jsonify({"tasks": [_task(entry) for entry in self._service.tasks().values()]})
+
+
+def posted(job: Job, links: ZipkinLinks) -> dict[str, Any]:
+    """Return the answer to a post."""
+    return {"id": job.id, "trace_id": job.trace_id, "state": job.state, "links": _links(job, links)}
+
+
+def whole(job: Job, links: ZipkinLinks) -> dict[str, Any]:
+    """Return a job with all that is known of it."""
+    return {
+        **posted(job, links),
+        "task": job.task,
+        "arguments": job.arguments,
+        "queue": job.queue,
+        "sampled": job.sampled,
+        "attempts": job.attempts,
+        "created_ms": job.created_ms,
+        "started_ms": job.started_ms,
+        "finished_ms": job.finished_ms,
+        "result": job.result,
+        "error": job.error,
+    }
+
+
+def _links(job: Job, links: ZipkinLinks) -> dict[str, str | None]:
+    trace = links.trace(job.trace_id) if job.trace_id is not None and job.sampled else None
+    return {"self": url_for("api_job", job_id=job.id), "trace": trace}
+
+
+def _task(entry: TaskEntry) -> dict[str, Any]:
+    parameters = [
+        {"name": each.name, "schema": each.schema, "required": each.required, "default": each.default}
+        for each in entry.parameters.all
+    ]
+    return {"name": entry.name, "queue": entry.queue, "doc": entry.doc, "parameters": parameters}

@@ -1,0 +1,76 @@
+"""What the pages and the API have in common: publish, look up, count."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
+from kombu_zipkin.jobs import Job, JobPublisher, JobRecords, TaskEntry
+from kombu_zipkin.runtime import Metrics
+
+
+class JobService:
+    """Jobs as the web app deals with them. Any thread may use it.
+
+    Args:
+        publisher: Puts jobs into the queue.
+        records: Tells what became of them.
+        metrics: Where to count.
+    """
+
+    def __init__(self, publisher: JobPublisher, records: JobRecords, metrics: Metrics) -> None:
+        self._publisher = publisher
+        self._records = records
+        self._metrics = metrics
+
+    def publish(self, task: str, arguments: Mapping[str, Any]) -> Job:
+        """Publish a job, and count it or why not.
+
+        Raises:
+            InvalidJob: The task is unknown or does not take these arguments.
+            BrokerUnavailable: The queue does not answer.
+        """
+        try:
+            clash = {"job_id", "delay_ms"} & arguments.keys()
+            if clash:
+                raise InvalidJob(f"{task}: {clash.pop()} is not an argument of it")
+            job = self._publisher.publish(task, **arguments)
+        except InvalidJob:
+            self._metrics.jobs_refused.labels("invalid").inc()
+            raise
+        except BrokerUnavailable:
+            self._metrics.jobs_refused.labels("queue_unavailable").inc()
+            raise
+        self._metrics.jobs_published.labels(job.task).inc()
+        return job
+
+    def tasks(self) -> Mapping[str, TaskEntry]:
+        """Return the announced tasks by name.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._publisher.catalogue.all()
+
+    def get(self, job_id: str) -> Job | None:
+        """Return one job; None when it is unknown.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.get(job_id)
+
+    def latest(self, limit: int) -> list[Job]:
+        """Return the jobs published last, newest first.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.latest(limit)
+
+    def faults(self) -> Mapping[str, str]:
+        """Return what keeps the app from its work, found by a real read."""
+        try:
+            self._records.latest(1)
+        except BrokerUnavailable as error:
+            return {"redis": str(error)}
+        return {}

@@ -1,0 +1,79 @@
+"""``kombu-zipkin post``."""
+
+import json
+import sys
+import time
+from typing import Any, Final
+
+import click
+from rich.console import Console
+
+from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.web_app import WebApp
+from kombu_zipkin.errors import ConfigurationError
+
+_ENDED: Final = ("succeeded", "dead_lettered")
+_POLL_SECONDS: Final = 0.1
+
+
+@click.command()
+@click.argument("task")
+@click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
+@click.option(
+    "--url", default="http://localhost:5000", show_default=True, envvar="KOMBU_ZIPKIN_URL", help="The web app."
+)
+@click.option("--wait", is_flag=True, help="Wait for the job to end; exit 1 if it was dead-lettered.")
+@click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
+@click.option("--json", "as_json", is_flag=True, help="Print the app's JSON.")
+def post(task: str, arguments: tuple[str, ...], url: str, wait: bool, timeout: float, as_json: bool) -> None:
+    """Post one job of TASK through the web app, where its trace begins.
+
+    A VALUE is read as JSON (2.5, true, [1,2]) and else as text.
+
+    \b
+    Example:
+        kombu-zipkin post do_stuff seconds=0.5 --wait
+    """
+    with one_sentence():
+        app = WebApp(url)
+        job = app.post("/api/jobs", {"task": task, "arguments": dict(map(_argument, arguments))})
+        if wait:
+            job = _wait(app, job, timeout)
+    if as_json:
+        print(json.dumps(job))
+    else:
+        _show(job)
+    if wait and job["state"] != "succeeded":
+        sys.exit(FAILED)
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise ConfigurationError(f"argument: expected KEY=VALUE, got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
+def _wait(app: WebApp, posted: dict[str, Any], timeout: float) -> Any:
+    until = time.monotonic() + timeout
+    with Console(stderr=True).status(f"job {posted['id']}: {posted['state']}") as status:
+        while time.monotonic() < until:
+            job = app.get(f"/api/jobs/{posted['id']}")
+            if job["state"] in _ENDED:
+                return job
+            status.update(f"job {job['id']}: {job['state']}")
+            time.sleep(_POLL_SECONDS)
+    print(f"kombu-zipkin: job {posted['id']} has not ended after {timeout:g} s; is a worker running?", file=sys.stderr)
+    sys.exit(FAILED)
+
+
+def _show(job: dict[str, Any]) -> None:
+    print(f"job    {job['id']}  {job['state']}")
+    if job.get("result") is not None:
+        print(f"result {json.dumps(job['result'])}")
+    if job.get("error"):
+        print(f"error  {job['error']}")
+    print(f"trace  {job['links']['trace']}")

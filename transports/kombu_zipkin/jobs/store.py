@@ -1,0 +1,50 @@
+"""The Redis beside the queue: records, catalogue, delayed jobs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from kombu_zipkin.errors import BrokerUnavailable, ConfigurationError
+
+
+class Store:
+    """A client whose waits are bounded and whose errors are ours. Any thread may use it.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        timeout: Seconds for one command.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+
+    def __init__(self, url: str, *, timeout: float) -> None:
+        try:
+            self._client: redis.Redis = redis.Redis.from_url(
+                url,
+                socket_timeout=timeout,
+                socket_connect_timeout=min(1.0, timeout),
+                socket_keepalive=True,
+                retry=Retry(NoBackoff(), 0),
+            )
+        except ValueError as error:
+            raise ConfigurationError(f"Redis URL: {error}") from error
+
+    @contextmanager
+    def using(self, doing: str) -> Iterator[redis.Redis]:
+        """Lend the client for some commands.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused; the message says what was attempted.
+        """
+        try:
+            yield self._client
+        except (redis.RedisError, OSError) as error:
+            raise BrokerUnavailable(f"{doing}: {type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()

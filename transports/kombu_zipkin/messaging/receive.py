@@ -1,0 +1,108 @@
+"""The CONSUMER span around the handling of one message, and the bar that shows its time in the queue."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+from kombu import Message
+
+from kombu_zipkin.messaging.headers import back_off_seconds, sent_seconds, without_trace
+from kombu_zipkin.tracing import ActiveSpan, Kind, TraceContext, Tracer, extract
+
+_SETTLED: Final = {"ack": "acknowledged", "reject": "rejected", "requeue": "requeued"}
+
+
+@contextmanager
+def received(
+    message: Message, tracer: Tracer, *, name: str | None = None, broker: str = "redis"
+) -> Iterator[ActiveSpan]:
+    """Continue the trace of a message while it is handled: for ``Queue.get``, ``SimpleQueue`` and hand-made loops.
+
+    The span is a CONSUMER span of its own, below the PRODUCER span; beside it stands a bar ``wait in <queue>`` from
+    the sending to now. The trace headers are taken off the message, so that publishing it again does not revive its
+    trace; ``requeue`` and ``reject`` put them back. Acknowledging inside is annotated; an exception marks the span.
+
+    Args:
+        message: The kombu message, not acknowledged yet.
+        tracer: Makes the spans.
+        name: The span's name; ``process <queue>`` without one.
+        broker: The broker's service name in Zipkin.
+    """
+    now = time.time()
+    headers: dict[str, Any] = message.headers or {}
+    sent = extract(headers)  # type: ignore[arg-type] # whatever is no header name is passed over
+    queue = destination_of(message.delivery_info)
+    message.headers = without_trace(headers)
+    with tracer.root(name or f"process {queue}", kind=Kind.CONSUMER, context=sent, remote=broker) as span:
+        span.annotate("received")
+        _tag(span, message, queue, broker)
+        if sent is not None and sent.span_id is not None:
+            _show_wait(tracer, span, _above(sent, span), headers, now, broker)
+        for settle, outcome in _SETTLED.items():
+            setattr(message, settle, _Settling(message, getattr(message, settle), span, outcome, headers))
+        yield span
+
+
+def destination_of(delivery_info: Mapping[str, Any] | None) -> str:
+    """Return the queue of a message: its routing key, else its exchange."""
+    info = delivery_info or {}
+    return str(info.get("routing_key") or info.get("exchange") or "queue")
+
+
+class _Settling:
+    """``ack``, ``reject`` or ``requeue`` of one message: annotates the span, puts the headers back if it goes back."""
+
+    def __init__(
+        self, message: Message, settle: Callable[..., Any], span: ActiveSpan, outcome: str, headers: dict[str, Any]
+    ) -> None:
+        self._message = message
+        self._settle = settle
+        self._span = span
+        self._outcome = outcome
+        self._headers = headers
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self._outcome != "acknowledged":
+            self._message.headers = self._headers
+        result = self._settle(*args, **kwargs)
+        self._span.annotate(self._outcome)
+        return result
+
+
+def _tag(span: ActiveSpan, message: Message, queue: str, broker: str) -> None:
+    span.tag("messaging.system", broker)
+    span.tag("messaging.destination.name", queue)
+    span.tag("messaging.operation.type", "process")
+    message_id = message.properties.get("message_id")
+    if message_id:
+        span.tag("messaging.message.id", message_id)
+    if message.body is not None:
+        span.tag("messaging.message.body.size", len(message.body))
+    if message.delivery_info.get("redelivered") or message.headers.get("redelivered"):
+        span.tag("job.redelivered", True)
+
+
+def _above(sent: TraceContext, span: ActiveSpan) -> TraceContext:
+    """The context of the PRODUCER span, with the decision that this span goes by."""
+    return TraceContext(sent.trace_id, sent.span_id, None, span.context.sampled, span.context.debug)
+
+
+def _show_wait(
+    tracer: Tracer, span: ActiveSpan, above: TraceContext, headers: Mapping[str, Any], now: float, broker: str
+) -> None:
+    """Report the time in the queue as a span of the broker's; where the clocks disagree, no bar but a tag.
+
+    A retried job waited first for its time, then in the queue: two bars.
+    """
+    sent_at, failed_at = sent_seconds(headers), back_off_seconds(headers)
+    if sent_at is None:
+        return
+    if failed_at is not None and failed_at < sent_at:
+        tracer.record("back off", parent=above, service=broker, started=failed_at, duration=sent_at - failed_at)
+    if now < sent_at:
+        span.tag("job.clock_skew_ms", round((sent_at - now) * 1000, 3))
+        return
+    span.tag("job.queue_time_ms", round((now - sent_at) * 1000, 3))
+    queue = span.tags["messaging.destination.name"]
+    tracer.record(f"wait in {queue}", parent=above, service=broker, started=sent_at, duration=now - sent_at)

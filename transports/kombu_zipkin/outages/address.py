@@ -1,0 +1,14 @@
+"""A server's address as it may stand in a log line."""
+
+from urllib.parse import urlsplit
+
+
+def public_address(url: str) -> str:
+    """Return the URL without user, password and query; a text that is no URL comes back as ``<not a URL>``."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "<not a URL>"
+    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else "<not a URL>"

@@ -1,0 +1,36 @@
+"""Finished spans on their way: from the thread that made them into a Redis Stream, and out again for a relay."""
+
+from kombu_zipkin.spans.buffer import SpanCounts
+from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, join
+from kombu_zipkin.spans.encoder import encode
+from kombu_zipkin.spans.entry import Entry
+from kombu_zipkin.spans.group import DeadRecord, Received, Settlement, SpanGroup
+from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
+from kombu_zipkin.spans.ledger import Ledger, ProducerBooks, read_ledger
+from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
+from kombu_zipkin.spans.transport import RedisStreamTransport
+
+__all__ = [
+    "DEFAULT_STREAM",
+    "GROUP",
+    "Appended",
+    "CorruptPiece",
+    "DeadRecord",
+    "Entry",
+    "Ledger",
+    "Piece",
+    "ProducerBooks",
+    "ProducerReport",
+    "Received",
+    "RedisStreamTransport",
+    "Settlement",
+    "SpanCounts",
+    "SpanGroup",
+    "SpanStream",
+    "StreamKeys",
+    "compress",
+    "encode",
+    "expand",
+    "join",
+    "read_ledger",
+]

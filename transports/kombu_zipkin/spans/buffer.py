@@ -1,0 +1,131 @@
+"""Spans between the thread that made them and the thread that sends them."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from py_zipkin.encoding import Span
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """What one local root handed over.
+
+    Attributes:
+        spans: Finished spans; or None where py_zipkin had encoded them already.
+        payload: Their encoded list, where py_zipkin had encoded it.
+        count: How many spans there are; an estimate for an encoded list until it is opened.
+        at_ms: Epoch milliseconds of the hand-over.
+    """
+
+    spans: Sequence[Span] | None
+    payload: bytes | str
+    count: int
+    at_ms: int = field(default_factory=lambda: int(time.time() * 1000))
+
+
+@dataclass(frozen=True, slots=True)
+class SpanCounts:
+    """Where the spans of one process are: created = acknowledged + dropped by cause + held.
+
+    Attributes:
+        created: Handed over since the process started.
+        acknowledged: In batches that Redis has acknowledged.
+        held: Still in this process.
+        dropped: Dropped, by cause: buffer_full, too_large, encode_error, closed.
+    """
+
+    created: int
+    acknowledged: int
+    held: int
+    dropped: Mapping[str, int]
+
+
+class SpanBuffer:
+    """Bounded and never waiting: what does not fit is dropped and counted.
+
+    Any thread hands over; one thread takes. The lock is held for a few counters at a time, never during I/O, and is
+    re-entrant so that a signal handler may trace as well.
+
+    Args:
+        max_spans: How many spans may wait here.
+        max_bytes: How many bytes of encoded lists may wait here.
+    """
+
+    def __init__(self, max_spans: int, max_bytes: int) -> None:
+        self.filled = threading.Event()
+        self._max_spans = max_spans
+        self._max_bytes = max_bytes
+        self._lock = threading.RLock()  # guards everything below
+        self._waiting: deque[HandOver] = deque()
+        self._spans = self._bytes = 0
+        self._created = self._acknowledged = self._held = 0
+        self._dropped: dict[str, int] = {}
+        self._closed = False
+
+    def put(self, handed: HandOver) -> None:
+        """Take over spans, or drop and count them."""
+        size = len(handed.payload)
+        with self._lock:
+            self._created += handed.count
+            if self._closed:
+                self._count_drop("closed", handed.count)
+                return
+            if self._spans + handed.count > self._max_spans or self._bytes + size > self._max_bytes:
+                self._count_drop("buffer_full", handed.count)
+                return
+            self._waiting.append(handed)
+            self._held += handed.count
+            self._spans += handed.count
+            self._bytes += size
+        if not self.filled.is_set():
+            self.filled.set()
+
+    def take(self) -> HandOver | None:
+        """Take the oldest hand-over out; its spans count as held until they are acknowledged or dropped."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            handed = self._waiting.popleft()
+            self._spans -= handed.count
+            self._bytes -= len(handed.payload)
+            return handed
+
+    @property
+    def waiting_spans(self) -> int:
+        """How many spans wait to be taken."""
+        return self._spans
+
+    def corrected(self, difference: int) -> None:
+        """Correct an estimated number of spans, now that the encoded list was opened."""
+        with self._lock:
+            self._created += difference
+            self._held += difference
+
+    def acknowledged(self, spans: int) -> None:
+        """Count spans that Redis has acknowledged."""
+        with self._lock:
+            self._acknowledged += spans
+            self._held -= spans
+
+    def dropped(self, cause: str, spans: int) -> None:
+        """Count spans that were held and are dropped."""
+        with self._lock:
+            self._held -= spans
+            self._count_drop(cause, spans)
+
+    def close(self) -> None:
+        """Take no more: what is handed over from now on is dropped as ``closed``."""
+        with self._lock:
+            self._closed = True
+        self.filled.set()
+
+    def counts(self) -> SpanCounts:
+        """Return where the spans are."""
+        with self._lock:
+            return SpanCounts(self._created, self._acknowledged, self._held, dict(self._dropped))
+
+    def _count_drop(self, cause: str, spans: int) -> None:
+        self._dropped[cause] = self._dropped.get(cause, 0) + spans

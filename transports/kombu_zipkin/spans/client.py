@@ -1,0 +1,55 @@
+"""Connections to the span stream's Redis, and its errors in this library's words."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from kombu_zipkin.errors import ConfigurationError, StreamUnavailable
+
+Client = redis.Redis
+
+
+def connect(url: str, *, timeout: float, connect_timeout: float = 2.0) -> Client:
+    """Make a client; nothing is sent yet.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        timeout: Seconds for one command; above the block time of a blocking one.
+        connect_timeout: Seconds to reach the server.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+    try:
+        client: Client = redis.Redis.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=connect_timeout,
+            socket_keepalive=True,
+            health_check_interval=0,
+            retry=Retry(NoBackoff(), 0),  # redis-py would send XADD again by itself
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"Redis URL: {error}") from error
+    return client
+
+
+def script(name: str) -> str:
+    """Read one of the Lua scripts beside this file."""
+    return (files("kombu_zipkin.spans") / f"{name}.lua").read_text("utf-8")
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn Redis's errors into `StreamUnavailable`, saying what was attempted.
+
+    Every error counts as one that may pass: out of memory, a read-only replica, a wrong password that is being rotated.
+    """
+    try:
+        yield
+    except (redis.RedisError, OSError) as error:
+        raise StreamUnavailable(f"{doing}: {type(error).__name__}: {error}") from error

@@ -1,0 +1,158 @@
+"""Write spans so that Zipkin takes them: one bad span would make it refuse the whole list.
+
+Source: openzipkin/zipkin-api, zipkin2-api.yaml, and what Zipkin 3.6.1 was seen to refuse.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from py_zipkin import Kind
+from py_zipkin.encoding import Span
+from py_zipkin.encoding._helpers import Endpoint
+
+MAX_SPAN_BYTES: Final = 64 * 1024
+"""A larger span has its longest tag values cut, then is refused: very large ones kill a Zipkin server."""
+
+_NAME_CHARACTERS: Final = 255  # the MySQL storage loses the whole list on a longer one
+_TRACE_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}", re.ASCII)
+_SPAN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+_NOT_IN_MYSQL = re.compile("[\U00010000-\U0010ffff\ud800-\udfff\x00-\x1f]")
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_V1_TRAP: Final = b'yAnnotations"'  # Zipkin takes a body with these bytes for its v1 format, and refuses it
+_V1_ESCAPED: Final = b'yAnnotation\\u0073"'
+_MAX_PORT: Final = 65535
+_MAX_US: Final = 2**63 - 1
+_CUT_TAG_CHARACTERS: Final = 1024
+
+
+class Unencodable(ValueError):
+    """The span has no form that Zipkin would take; the message says why."""
+
+
+class SpanTooLarge(ValueError):
+    """The span stays above `MAX_SPAN_BYTES` even with its tag values cut."""
+
+
+def encode(span: Span) -> bytes:
+    """Write one span as Zipkin v2 JSON.
+
+    Raises:
+        Unencodable: Its ids are not lower hex of the right length.
+        SpanTooLarge: It stays too large with its tags cut.
+    """
+    return encode_fields(_fields(span))
+
+
+def encode_fields(fields: dict[str, Any]) -> bytes:
+    """Write the cleaned fields of one span, within `MAX_SPAN_BYTES`.
+
+    Raises:
+        SpanTooLarge: It stays too large with its tags cut.
+    """
+    text = _dumps(fields)
+    if len(text) > MAX_SPAN_BYTES:
+        tags = fields.get("tags") or {}
+        text = _dumps({**fields, "tags": {key: value[:_CUT_TAG_CHARACTERS] for key, value in tags.items()}})
+        if len(text) > MAX_SPAN_BYTES:
+            raise SpanTooLarge(f"span of {len(text)} bytes: expected at most {MAX_SPAN_BYTES}")
+    return text
+
+
+def checked_ids(trace_id: object, span_id: object, parent_id: object) -> dict[str, str]:
+    """Return the ids as the fields of a span; a bad parent is left out, as Zipkin would.
+
+    Raises:
+        Unencodable: The trace or span id is not lower hex of the right length, or all zeros.
+    """
+    if not isinstance(trace_id, str) or not _TRACE_ID.fullmatch(trace_id) or not trace_id.strip("0"):
+        raise Unencodable(f"trace id: expected 16 or 32 lower-hex characters, not all zeros, got {trace_id!r:.40}")
+    if not isinstance(span_id, str) or not _SPAN_ID.fullmatch(span_id) or not span_id.strip("0"):
+        raise Unencodable(f"span id: expected 16 lower-hex characters, not all zeros, got {span_id!r:.40}")
+    fields = {"traceId": trace_id, "id": span_id}
+    if isinstance(parent_id, str) and _SPAN_ID.fullmatch(parent_id) and parent_id.strip("0"):
+        fields["parentId"] = parent_id
+    return fields
+
+
+def clean_name(value: object) -> str:
+    """Make a name, tag key or annotation that every storage takes."""
+    text = value if isinstance(value, str) else str(value)
+    if not text.isascii() or not text.isprintable():
+        text = _NOT_IN_MYSQL.sub("?", text)
+    return text[:_NAME_CHARACTERS]
+
+
+def clean_value(value: object) -> str:
+    """Make a tag value: text of any length, but no lone surrogates."""
+    text = value if isinstance(value, str) else _text(value)
+    return text if text.isascii() else _LONE_SURROGATE.sub("?", text)
+
+
+def _fields(span: Span) -> dict[str, Any]:
+    fields: dict[str, Any] = checked_ids(span.trace_id, span.span_id, span.parent_id)
+    if span.name:
+        fields["name"] = clean_name(span.name)
+    if span.kind is not Kind.LOCAL:
+        fields["kind"] = span.kind.name
+    timestamp = _microseconds(span.timestamp)
+    if timestamp:
+        fields["timestamp"] = timestamp
+        if span.duration is not None:
+            fields["duration"] = max(1, _microseconds(span.duration))
+    _add_endpoint(fields, "localEndpoint", span.local_endpoint)
+    _add_endpoint(fields, "remoteEndpoint", span.remote_endpoint)
+    if span.annotations:
+        fields["annotations"] = _annotations(span.annotations)
+    if span.tags:
+        fields["tags"] = {clean_name(key): clean_value(value) for key, value in span.tags.items()}
+    if span.debug:
+        fields["debug"] = True
+    if span.shared:
+        fields["shared"] = True
+    return fields
+
+
+def _annotations(annotations: Mapping[str, float | None]) -> list[dict[str, Any]]:
+    moments = ((_microseconds(at), clean_name(value)) for value, at in annotations.items())
+    return [{"timestamp": at, "value": value} for at, value in moments if at and value]
+
+
+def _add_endpoint(fields: dict[str, Any], key: str, endpoint: Endpoint | None) -> None:
+    if endpoint is None:
+        return
+    written: dict[str, Any] = {}
+    if endpoint.service_name:
+        written["serviceName"] = clean_name(endpoint.service_name)
+    if endpoint.ipv4:
+        written["ipv4"] = endpoint.ipv4
+    if endpoint.ipv6:
+        written["ipv6"] = endpoint.ipv6
+    if isinstance(endpoint.port, int) and 0 < endpoint.port <= _MAX_PORT:
+        written["port"] = endpoint.port
+    if written:
+        fields[key] = written
+
+
+def _microseconds(seconds: float | None) -> int:
+    """Turn seconds into whole microseconds; 0 for what is no time at all."""
+    try:
+        value = int(seconds * 1_000_000) if seconds is not None else 0
+    except (TypeError, ValueError, OverflowError):
+        return 0
+    return value if 0 < value <= _MAX_US else 0
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    try:
+        return "" if value is None else str(value)
+    except Exception:  # noqa: BLE001 - somebody's __str__ costs its own tag, not the span
+        return f"<{type(value).__name__}>"
+
+
+def _dumps(fields: Mapping[str, Any]) -> bytes:
+    text = orjson.dumps(fields)
+    return text.replace(_V1_TRAP, _V1_ESCAPED) if _V1_TRAP in text else text

@@ -1,0 +1,149 @@
+"""The thread that carries a process's spans to the stream."""
+
+import logging
+import os
+import secrets
+import socket
+import threading
+import time
+from typing import Final
+
+from kombu_zipkin.errors import StreamUnavailable
+from kombu_zipkin.outages import Backoff, Outage
+from kombu_zipkin.spans.batches import Batcher
+from kombu_zipkin.spans.buffer import SpanBuffer
+from kombu_zipkin.spans.entry import Entry
+from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
+
+_log = logging.getLogger(__name__)
+
+_REPORT_SECONDS: Final = 10.0
+
+
+class Flusher:
+    """Takes spans out of the buffer and appends them, one batch in flight.
+
+    ``start``, ``flush`` and ``close`` may be called from any thread; everything else happens on the flusher's own.
+
+    Args:
+        buffer: Where the spans wait.
+        stream: Where they go; closed by the flusher's thread at its end.
+        server: The stream's server, as a log line may name it.
+        linger: Seconds to wait after the first span for more.
+    """
+
+    def __init__(self, buffer: SpanBuffer, stream: SpanStream, *, server: str, linger: float) -> None:
+        self._buffer = buffer
+        self._stream = stream
+        self._linger = linger
+        self._producer = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
+        self._batcher = Batcher(buffer, self._producer)
+        self._backoff = Backoff(0.05, 5.0)
+        self._outage = Outage(_log, f"span stream on {server}")
+        self._reported: ProducerReport | None = None
+        self._progress = threading.Condition()  # guards _hurried; notified after every batch
+        self._hurried = 0
+        self._closing = threading.Event()
+        self._never = threading.Event()
+        self._give_up_at = float("inf")  # monotonic; set before _closing
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; a second call does nothing. The buffer's owner sees to it that only one calls at a time."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="kombu-zipkin-flusher", daemon=True)
+            self._thread.start()
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until all handed over before is acknowledged or dropped; False if ``timeout`` seconds passed."""
+        target = self._buffer.counts().created
+        with self._progress:
+            self._hurried += 1
+            self._buffer.filled.set()
+            try:
+                return self._progress.wait_for(lambda: self._settled() >= target, timeout)
+            finally:
+                self._hurried -= 1
+
+    def close(self, timeout: float) -> None:
+        """Send what is left for at most ``timeout`` seconds; the rest is dropped as ``closed``."""
+        self._give_up_at = time.monotonic() + timeout
+        self._buffer.close()
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join(timeout + 1.0)
+
+    def _settled(self) -> int:
+        counts = self._buffer.counts()
+        return counts.acknowledged + sum(counts.dropped.values())
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            if self._buffer.filled.wait(_REPORT_SECONDS):
+                self._wait_for_more()
+                self._send_waiting()
+            else:
+                self._report()
+        self._send_waiting()
+        self._drop_rest()
+        self._report()
+        self._stream.close()
+
+    def _wait_for_more(self) -> None:
+        """Let a batch grow; not for long, and not at all while somebody waits in ``flush`` or ``close``."""
+        if not self._hurried:
+            self._closing.wait(self._linger)
+
+    def _send_waiting(self) -> None:
+        self._buffer.filled.clear()
+        while (entry := self._batcher.next()) is not None:
+            if self._deliver(entry):
+                self._buffer.acknowledged(entry.spans)
+            else:
+                self._buffer.dropped("closed", entry.spans)
+            with self._progress:
+                self._progress.notify_all()
+        with self._progress:
+            self._progress.notify_all()
+
+    def _deliver(self, entry: Entry) -> bool:
+        """Append one entry, again and again as it is, until Redis has it or the time to give up has come."""
+        while True:
+            what_next = "the spans stay in this process"
+            try:
+                if self._stream.append(entry, self._counted()) is not Appended.FULL:
+                    self._backoff.reset()
+                    self._outage.over()
+                    return True
+                error = StreamUnavailable("the stream is over its byte budget")
+                what_next = "no relay empties it; start one: kombu-zipkin relay"
+            except StreamUnavailable as unavailable:
+                error = unavailable
+            wait = self._backoff.next()
+            self._outage.failed(error, f"{what_next}, next attempt in {wait:.1f} s")
+            if time.monotonic() + wait >= self._give_up_at:
+                return False
+            self._pause(wait)
+
+    def _pause(self, seconds: float) -> None:
+        """Wait; `close` cuts the wait short, but does not turn the attempts after it into a busy loop."""
+        (self._never if self._closing.is_set() else self._closing).wait(seconds)
+
+    def _drop_rest(self) -> None:
+        while (entry := self._batcher.next()) is not None:
+            self._buffer.dropped("closed", entry.spans)
+
+    def _counted(self) -> ProducerReport:
+        counts = self._buffer.counts()
+        return ProducerReport(counts.created, counts.acknowledged, counts.dropped)
+
+    def _report(self) -> None:
+        """Write this process's counts when they have changed since the last batch or report."""
+        counted = self._counted()
+        if counted == self._reported or counted.created == 0:
+            return
+        try:
+            self._stream.report(self._producer, counted)
+            self._reported = counted
+        except StreamUnavailable as error:
+            _log.debug("counts not reported: %s; the next batch carries them", error)

@@ -1,0 +1,180 @@
+"""The relays' side of the span stream: read, claim, renew, settle, leave."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import redis
+
+from kombu_zipkin.spans.client import connect, script, translated
+from kombu_zipkin.spans.entry import Entry, MalformedEntry, parse_entry
+from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
+
+_READ_TIMEOUT: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An entry that this consumer holds until it is settled.
+
+    Attributes:
+        id: The entry's id in the stream; its first part is epoch milliseconds.
+        entry: The batch; None when its fields could not be read.
+        raw: The fields as they were found.
+        fault: Why the fields could not be read; None when they could.
+    """
+
+    id: str
+    entry: Entry | None
+    raw: dict[bytes, bytes]
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRecord:
+    """Spans that Zipkin will never take: their number and the fields to keep of them."""
+
+    spans: int
+    fields: list[bytes | str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of one entry: how many spans were delivered, and what is left of the others."""
+
+    received: Received
+    delivered: int
+    dead: Sequence[DeadRecord] = field(default_factory=tuple)
+
+
+class SpanGroup:
+    """One consumer of the group that all relays share. Used by one thread at a time; `close` when done.
+
+    Args:
+        url: The Redis that holds the stream.
+        consumer: This consumer's name; unique among the relays that run.
+        stream: The stream's name.
+    """
+
+    def __init__(self, url: str, consumer: str, *, stream: str = DEFAULT_STREAM) -> None:
+        self._keys = StreamKeys(stream)
+        self._consumer = consumer
+        self._client = connect(url, timeout=_READ_TIMEOUT)
+        self._settle = self._client.register_script(script("settle"))
+        self._leave = self._client.register_script(script("leave"))
+
+    def read(self, count: int, block_ms: int) -> list[Received]:
+        """Take up to ``count`` new entries, waiting up to ``block_ms`` (below 5,000) for the first.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        with translated(f"read {self._keys.stream}"):
+            try:
+                answer: Any = self._read_group(count, block_ms)
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                self._create_group()
+                answer = self._read_group(count, block_ms)
+        streams = answer.items() if isinstance(answer, dict) else answer or []
+        return [received for _, entries in streams for received in _parse(_flat(entries))]
+
+    def claim(self, count: int, idle_ms: int) -> list[Received]:
+        """Take over up to ``count`` entries that another consumer has not touched for ``idle_ms``.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        with translated(f"claim from {self._keys.stream}"):
+            try:
+                answer: Any = self._client.xautoclaim(
+                    self._keys.stream, GROUP, self._consumer, idle_ms, start_id="0-0", count=count
+                )
+            except redis.ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                return []
+        entries = list(answer[1])
+        self._forget([entry_id for entry_id, fields in entries if entry_id is not None and not fields])
+        return _parse((entry_id, fields) for entry_id, fields in entries if entry_id is not None and fields)
+
+    def renew(self, held: Iterable[Received]) -> None:
+        """Say that these entries are still being worked on, so that nobody claims them.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        ids: list[int | bytes | str | memoryview[int]] = [received.id for received in held]
+        if ids:
+            with translated(f"renew {len(ids)} entries of {self._keys.stream}"):
+                self._client.xclaim(self._keys.stream, GROUP, self._consumer, 0, ids, justid=True)
+
+    def settle(self, settlements: Sequence[Settlement]) -> int:
+        """Acknowledge and delete entries, count their spans, and keep their dead letters, in one script.
+
+        Returns:
+            How many were still there; one that somebody settled before changes nothing.
+
+        Raises:
+            StreamUnavailable: Redis did not answer; all may be settled or none, so settle them again.
+        """
+        args: list[Any] = [GROUP, len(settlements)]
+        for settlement in settlements:
+            args += [settlement.received.id, settlement.delivered, _charged(settlement.received), len(settlement.dead)]
+            for record in settlement.dead:
+                args += [record.spans, len(record.fields), *record.fields]
+        keys = [self._keys.stream, self._keys.totals, self._keys.dead]
+        with translated(f"settle {len(settlements)} entries of {self._keys.stream}"):
+            return int(self._settle(keys=keys, args=args))
+
+    def leave(self) -> bool:
+        """Take this consumer out of the group, unless it still holds entries.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        with translated(f"leave {self._keys.stream}"):
+            return bool(self._leave(keys=[self._keys.stream], args=[GROUP, self._consumer]))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._client.close()
+
+    def _read_group(self, count: int, block_ms: int) -> Any:
+        return self._client.xreadgroup(GROUP, self._consumer, {self._keys.stream: ">"}, count=count, block=block_ms)
+
+    def _create_group(self) -> None:
+        """Make the group at the very beginning: entries that came before any relay are its work too."""
+        try:
+            self._client.xgroup_create(self._keys.stream, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):  # another relay was quicker
+                raise
+
+    def _forget(self, ids: list[Any]) -> None:
+        """Acknowledge what is pending but no longer in the stream; Redis 6.2 would offer it for ever."""
+        if ids:
+            self._client.xack(self._keys.stream, GROUP, *ids)
+
+
+def _flat(entries: Any) -> list[tuple[Any, Any]]:
+    """Read the entries of one stream in either shape that redis-py gives them (RESP2 or RESP3)."""
+    if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], (list, tuple)):
+        return [entry for part in entries for entry in part]
+    return list(entries)
+
+
+def _parse(entries: Iterable[tuple[Any, Any]]) -> list[Received]:
+    parsed = []
+    for entry_id, fields in entries:
+        name = entry_id.decode() if isinstance(entry_id, bytes) else str(entry_id)
+        try:
+            parsed.append(Received(name, parse_entry(fields), fields))
+        except MalformedEntry as fault:
+            parsed.append(Received(name, None, fields, str(fault)))
+    return parsed
+
+
+def _charged(received: Received) -> int:
+    return received.entry.charged_bytes if received.entry is not None else 0

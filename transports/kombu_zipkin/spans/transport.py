@@ -1,0 +1,136 @@
+"""The py_zipkin transport handler that writes spans to a Redis Stream, out of the request's way."""
+
+import atexit
+import functools
+import os
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Final
+
+from py_zipkin.encoding import Span
+from py_zipkin.transport import BaseTransportHandler
+
+from kombu_zipkin.outages import public_address
+from kombu_zipkin.spans.buffer import HandOver, SpanBuffer, SpanCounts
+from kombu_zipkin.spans.flusher import Flusher
+from kombu_zipkin.spans.keys import DEFAULT_STREAM
+from kombu_zipkin.spans.stream import DEFAULT_BUDGET_BYTES, SpanStream
+
+_MAX_PAYLOAD_BYTES: Final = 512 * 1024
+_EXIT_SECONDS: Final = 2.0
+
+
+class RedisStreamTransport(BaseTransportHandler):
+    """Carries finished spans to a Redis Stream; both a py_zipkin ``transport_handler`` and a `Reporter`.
+
+    ``send`` and ``report`` cost an append to a list: no I/O, no waiting, no exception, from any thread, also in a
+    forked child, which gets a buffer and a thread of its own. The flusher's thread starts with the first span. While
+    Redis is away the spans wait here, up to the bounds; what does not fit is dropped and counted by cause. What waits
+    at interpreter exit is sent for up to two seconds; call ``close`` for a bound of your own.
+
+    Args:
+        url: The Redis that holds the stream.
+        stream: The stream's name.
+        linger_ms: How long the first span of a batch waits for more.
+        max_spans: How many spans may wait in this process.
+        max_bytes: How many bytes that py_zipkin encoded may wait in this process.
+        budget_bytes: Append nothing while the stream holds more than this; None for no limit.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+
+    _started: bool
+    _buffer: SpanBuffer
+    _flusher: Flusher
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        stream: str = DEFAULT_STREAM,
+        linger_ms: int = 100,
+        max_spans: int = 50_000,
+        max_bytes: int = 32 * 1024 * 1024,
+        budget_bytes: int | None = DEFAULT_BUDGET_BYTES,
+    ) -> None:
+        super().__init__()
+        self._url = url
+        self._stream = stream
+        self._linger = linger_ms / 1000
+        self._bounds = (max_spans, max_bytes)
+        self._budget = budget_bytes
+        self._open()
+        os.register_at_fork(after_in_child=functools.partial(_reopen, weakref.ref(self)))
+
+    def get_max_payload_bytes(self) -> int:
+        """Tell py_zipkin how large a list it may hand over."""
+        return _MAX_PAYLOAD_BYTES
+
+    def send(self, payload: bytes | str) -> None:
+        """Take over an encoded list of spans from py_zipkin."""
+        key: bytes | str = '"traceId"' if isinstance(payload, str) else b'"traceId"'
+        count = payload.count(key) if type(key) is type(payload) else 1  # type: ignore[arg-type]
+        self._put(HandOver(None, payload, max(1, count)))
+
+    def report(self, spans: Sequence[Span]) -> None:
+        """Take over finished spans; they are encoded in the background and must not be changed any more."""
+        if spans:
+            self._put(HandOver(spans, b"", len(spans)))
+
+    def flush(self, timeout: float = 5.0) -> bool:
+        """Wait until all that was handed over before is acknowledged by Redis or dropped.
+
+        Returns:
+            False if ``timeout`` seconds passed first.
+        """
+        return self._flusher.flush(timeout) if self._started else True
+
+    def close(self, timeout: float = 5.0) -> SpanCounts:
+        """Send what is left for at most ``timeout`` seconds, drop the rest as ``closed``, and stop the thread.
+
+        Returns:
+            Where the spans are; nothing is held any more.
+        """
+        atexit.unregister(self._at_exit)
+        with self._starting:
+            if not self._started:
+                self._buffer.close()
+                return self._buffer.counts()
+        self._flusher.close(timeout)
+        return self._buffer.counts()
+
+    def counts(self) -> SpanCounts:
+        """Return where this process's spans are."""
+        return self._buffer.counts()
+
+    def _put(self, handed: HandOver) -> None:
+        self._buffer.put(handed)
+        if not self._started:
+            self._start()
+
+    def _start(self) -> None:
+        with self._starting:
+            if not self._started:
+                self._started = True
+                self._flusher.start()
+                atexit.register(self._at_exit)
+
+    def _open(self) -> None:
+        """Make everything that belongs to one process; a forked child makes its own and forgets its parent's."""
+        self._starting = threading.RLock()  # guards _started
+        self._started = False
+        self._buffer = SpanBuffer(*self._bounds)
+        stream = SpanStream(self._url, stream=self._stream, budget_bytes=self._budget)
+        self._flusher = Flusher(self._buffer, stream, server=public_address(self._url), linger=self._linger)
+
+    def _at_exit(self) -> None:
+        self.close(_EXIT_SECONDS)
+
+
+def _reopen(reference: "weakref.ref[RedisStreamTransport]") -> None:
+    transport = reference()
+    if transport is not None:
+        atexit.unregister(transport._at_exit)
+        transport._open()

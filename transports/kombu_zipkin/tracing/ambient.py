@@ -1,0 +1,54 @@
+"""The py_zipkin tracer that plain ``zipkin_span`` finds on this thread, task or greenlet.
+
+py_zipkin 1.2.8 keeps it in a ContextVar. Its public functions make one where there is none, and asyncio tasks started
+afterwards would all share that one and mix their traces; so this reads and sets the variable itself (the version is
+pinned, and a test fails if the variable moves).
+"""
+
+from contextvars import Token
+
+from py_zipkin import storage
+from py_zipkin.storage import Tracer as PyZipkinTracer
+from py_zipkin.util import ZipkinAttrs
+
+from kombu_zipkin.tracing.context import TraceContext
+
+_current = storage._contextvars_tracer
+if _current is None:  # pragma: no cover - only on Python < 3.7
+    raise ImportError("py_zipkin keeps its tracer elsewhere; kombu-zipkin needs py_zipkin==1.2.8")
+_variable = _current
+
+
+def ambient() -> PyZipkinTracer | None:
+    """Return the current py_zipkin tracer, or None; never makes one."""
+    return _variable.get(None)
+
+
+def enter(tracer: PyZipkinTracer) -> Token[PyZipkinTracer]:
+    """Make a tracer the current one; the answer goes to `leave`."""
+    return _variable.set(tracer)
+
+
+def leave(tracer: PyZipkinTracer, token: Token[PyZipkinTracer]) -> None:
+    """Put back what was there before `enter`; nothing happens where ``tracer`` is not the current one any more."""
+    if _variable.get(None) is tracer:
+        try:
+            _variable.reset(token)
+        except ValueError:  # entered in another context, for example another thread closes a streamed response
+            return
+
+
+def current_trace() -> TraceContext | None:
+    """Return the context of the innermost open span here, ours or py_zipkin's; None outside any trace."""
+    tracer = ambient()
+    attrs = tracer.get_zipkin_attrs() if tracer is not None else None
+    if attrs is None:
+        return None
+    return TraceContext(attrs.trace_id, attrs.span_id, attrs.parent_span_id, bool(attrs.is_sampled), attrs.flags == "1")
+
+
+def attrs_of(context: TraceContext) -> ZipkinAttrs:
+    """Translate a decided context with ids into py_zipkin's own."""
+    return ZipkinAttrs(
+        str(context.trace_id), context.span_id, context.parent_id, "1" if context.debug else "0", bool(context.sampled)
+    )

@@ -1,0 +1,125 @@
+"""Open spans: the root of this process's part of a trace, and children below it."""
+
+import logging
+import socket
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+
+from py_zipkin import Kind
+from py_zipkin.encoding import Span, create_endpoint
+from py_zipkin.encoding._helpers import Endpoint
+
+from kombu_zipkin.tracing import ambient
+from kombu_zipkin.tracing.active import ActiveSpan, RootSpan
+from kombu_zipkin.tracing.context import TraceContext, new_span_id, new_trace_id
+from kombu_zipkin.tracing.reporter import Reporter
+from kombu_zipkin.tracing.sampling import ALWAYS, Sampler
+
+_log = logging.getLogger(__name__)
+
+
+class Tracer:
+    """Makes the spans of one service. One a process is usual; any thread may use it, nothing in it blocks.
+
+    Plain py_zipkin ``zipkin_span`` inside one of its spans becomes a child, unchanged.
+
+    Args:
+        service: The local service name, as Zipkin shows it (it lower-cases names).
+        reporter: Takes the finished spans when a root ends. The tracer does not close it.
+        sampler: Asked once for every trace that arrives undecided or begins here.
+        host: This machine's IP address; None looks it up once, now.
+        port: The port this service listens on, if any.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        reporter: Reporter,
+        *,
+        sampler: Sampler = ALWAYS,
+        host: str | None = None,
+        port: int | None = None,
+    ) -> None:
+        self._reporter = reporter
+        self._sampler = sampler
+        self._local = create_endpoint(port=port or 0, service_name=service, host=host or _own_address())
+        self._failing = False
+
+    def root(
+        self,
+        name: str,
+        *,
+        kind: Kind | None = None,
+        context: TraceContext | None = None,
+        remote: str | None = None,
+    ) -> AbstractContextManager[ActiveSpan]:
+        """Open the first span of this process's part of a trace.
+
+        Args:
+            name: The span's name; no ids in it.
+            kind: SERVER, CLIENT, PRODUCER, CONSUMER, or None for local work.
+            context: What the other side sent (`extract`); its span becomes the parent, never shared. None, or a lone
+                sampling state, starts a new trace.
+            remote: Service name of the other side; without one Zipkin draws no edge.
+        """
+        return RootSpan(name, self._begin(name, context), kind or Kind.LOCAL, self._local, remote, self._hand_over)
+
+    def child(
+        self, name: str, *, kind: Kind | None = None, remote: str | None = None
+    ) -> AbstractContextManager[ActiveSpan]:
+        """Open a span below the innermost open one, ours or py_zipkin's; with none open, the root of a new trace.
+
+        Args:
+            name: The span's name; no ids in it.
+            kind: CLIENT, PRODUCER, or None for local work.
+            remote: Service name of the other side; without one Zipkin draws no edge.
+        """
+        tracer, current = ambient.ambient(), ambient.current_trace()
+        if tracer is None or current is None:
+            return self.root(name, kind=kind, remote=remote)
+        context = TraceContext(current.trace_id, new_span_id(), current.span_id, current.sampled, current.debug)
+        return ActiveSpan(name, context, kind or Kind.LOCAL, self._local, remote, tracer)
+
+    def record(self, name: str, *, parent: TraceContext, service: str, started: float, duration: float) -> None:
+        """Report a span that is over already and belongs to another service, such as the time in a queue.
+
+        Args:
+            name: The span's name.
+            parent: The context of the span above it; nothing is reported unless it is sampled and has ids.
+            service: Local service name of the span.
+            started: Epoch seconds.
+            duration: Seconds; not negative.
+        """
+        if parent.trace_id is None or not parent.sampled:
+            return
+        endpoint = Endpoint(service, None, None, None)
+        span = Span(parent.trace_id, name, parent.span_id, new_span_id(), Kind.LOCAL, started, duration, endpoint)
+        span.debug = parent.debug
+        self._hand_over([span])
+
+    def _begin(self, name: str, sent: TraceContext | None) -> TraceContext:
+        """Make this span's context out of the one that was sent, and decide about sampling if nobody has."""
+        trace_id = sent.trace_id if sent is not None else None
+        parent_id = sent.span_id if sent is not None and trace_id is not None else None
+        trace_id = trace_id or new_trace_id()
+        debug = sent is not None and sent.debug
+        sampled = True if debug else sent.sampled if sent is not None else None
+        if sampled is None:
+            sampled = self._sampler.is_sampled(trace_id, name)
+        return TraceContext(trace_id, new_span_id(), parent_id, sampled, debug)
+
+    def _hand_over(self, spans: Sequence[Span]) -> None:
+        try:
+            self._reporter.report(spans)
+        except Exception:  # noqa: BLE001 - tracing never breaks work
+            level = logging.DEBUG if self._failing else logging.WARNING
+            self._failing = True
+            _log.log(level, "spans not reported: the reporter raised; the work goes on", exc_info=True)
+
+
+def _own_address() -> str | None:
+    """Look this host's address up once; py_zipkin would do it for every span."""
+    try:
+        return socket.gethostbyname(socket.gethostname())
+    except (OSError, UnicodeError):
+        return None

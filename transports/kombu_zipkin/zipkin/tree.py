@@ -1,0 +1,97 @@
+"""A trace as a tree, out of the spans that Zipkin returns."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class SpanNode:
+    """One span and those below it, the earliest first.
+
+    Attributes:
+        span: As Zipkin's API writes it.
+        children: The spans whose parent it is.
+    """
+
+    span: Mapping[str, Any]
+    children: list["SpanNode"] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """The span's name, empty without one."""
+        return str(self.span.get("name", ""))
+
+    @property
+    def service(self) -> str:
+        """The service that reported it, empty without one."""
+        return str(self.span.get("localEndpoint", {}).get("serviceName", ""))
+
+    @property
+    def kind(self) -> str:
+        """CLIENT, SERVER, PRODUCER, CONSUMER, or empty for local work."""
+        return str(self.span.get("kind", ""))
+
+    @property
+    def started_us(self) -> int:
+        """Epoch microseconds; 0 without a timestamp."""
+        return int(self.span.get("timestamp", 0))
+
+    @property
+    def duration_us(self) -> int:
+        """Microseconds; 0 without a duration."""
+        return int(self.span.get("duration", 0))
+
+    @property
+    def error(self) -> str | None:
+        """The ``error`` tag; None on success."""
+        value = self.span.get("tags", {}).get("error")
+        return None if value is None else str(value)
+
+    def walk(self, depth: int = 0) -> Iterator[tuple[int, "SpanNode"]]:
+        """Yield this node and all below it, each with its depth, in the order they are drawn."""
+        yield depth, self
+        for child in self.children:
+            yield from child.walk(depth + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class TraceTree:
+    """A whole trace.
+
+    Attributes:
+        roots: Spans without a parent in the trace: one when it is complete, more while spans are missing.
+    """
+
+    roots: tuple[SpanNode, ...]
+
+    @classmethod
+    def of(cls, spans: Iterable[Mapping[str, Any]]) -> "TraceTree":
+        """Build the tree; a span whose parent is missing becomes a root."""
+        nodes: dict[str, SpanNode] = {}
+        for span in spans:
+            nodes.setdefault(str(span["id"]), SpanNode(span))
+        roots: list[SpanNode] = []
+        for node in sorted(nodes.values(), key=lambda each: (each.started_us, each.name)):
+            parent = nodes.get(str(node.span.get("parentId", "")))
+            (roots if parent is None or parent is node else parent.children).append(node)
+        return cls(tuple(roots))
+
+    def walk(self) -> Iterator[tuple[int, SpanNode]]:
+        """Yield every span with its depth, in the order they are drawn."""
+        for root in self.roots:
+            yield from root.walk()
+
+    @property
+    def started_us(self) -> int:
+        """Epoch microseconds of the earliest span; 0 for none."""
+        return min((node.started_us for _, node in self.walk()), default=0)
+
+    @property
+    def ended_us(self) -> int:
+        """Epoch microseconds at which the last span ended; 0 for none."""
+        return max((node.started_us + node.duration_us for _, node in self.walk()), default=0)
+
+    def find(self, name: str) -> SpanNode | None:
+        """Return the first span of that name; None when there is none."""
+        return next((node for _, node in self.walk() if node.name == name), None)

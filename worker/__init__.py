@@ -1,0 +1,1 @@
+"""The system's worker: the library's consumer with the sample tasks."""

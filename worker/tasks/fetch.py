@@ -1,0 +1,28 @@
+"""A job that calls another service over HTTP: the trace goes on there."""
+
+import urllib.error
+import urllib.request
+from typing import Final
+from urllib.parse import urlsplit
+
+from kombu_zipkin.jobs import JobContext, task
+from kombu_zipkin.tracing import Kind, inject_http
+
+_SECONDS: Final = 10.0
+_MAX_BYTES: Final = 4096
+
+
+@task
+def fetch(context: JobContext, url: str) -> str:
+    """Fetch a page, such as the worker's own /echo, and return the beginning of it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"url: expected http://host/path, got {url!r}")
+    remote = "echo" if parts.path.startswith("/echo") else parts.hostname
+    with context.tracer.child("get", kind=Kind.CLIENT, remote=remote) as span:
+        span.tag("http.method", "GET")
+        span.tag("http.path", parts.path)
+        request = urllib.request.Request(url, headers=inject_http(span.context))  # noqa: S310 - the scheme is checked
+        with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
+            span.tag("http.status_code", response.status)
+            return str(response.read(_MAX_BYTES).decode("utf-8", "replace"))

@@ -1,0 +1,8 @@
+"""Stand-in for real work."""
+
+import threading
+
+
+def pause(seconds: float) -> None:
+    """Take some time."""
+    threading.Event().wait(seconds)
