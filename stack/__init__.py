@@ -1,1 +1,1 @@
-"""x"""
+"""Everything on one machine without Docker: ``python -m stack``."""

@@ -71,6 +71,7 @@ class _Request:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Callable[[bytes], object]:
             code = status.split(" ", 1)[0]
+            self._name_by_route()  # now: Flask forgets its request before the body is closed
             self._span.tag("http.status_code", code)
             if code.startswith("5"):
                 self._span.fail(code)
@@ -79,16 +80,19 @@ class _Request:
 
         return start
 
+    def _name_by_route(self) -> None:
+        """Name the span by its route, unless a view has given it a name of its own."""
+        route = _route(self._environ)
+        if route is not None:
+            self._span.tag("http.route", route)
+            if self._span.name == self._method:
+                self._span.name = f"{self._method} {route}"
+
     def finish(self, error: BaseException | None = None) -> None:
         """End the span; a second call does nothing."""
         end, self._end = self._end, None
         if end is None:
             return
-        route = _route(self._environ)
-        if route is not None:
-            self._span.tag("http.route", route)
-        if self._span.name == self._method and route is not None:
-            self._span.name = f"{self._method} {route}"
         end(type(error) if error is not None else None, error, None)
 
 
