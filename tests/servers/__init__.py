@@ -1,0 +1,9 @@
+"""Real servers and real programs for the tests: a Redis, a Zipkin, the system's processes."""
+
+from tests.servers.process import Process
+from tests.servers.programs import Programs
+from tests.servers.redis import RedisServer
+from tests.servers.waiting import wait_until
+from tests.servers.zipkin import ZipkinServer
+
+__all__ = ["Process", "Programs", "RedisServer", "ZipkinServer", "wait_until"]

@@ -1,0 +1,69 @@
+"""A real Zipkin."""
+
+import os
+import time
+
+from kombu_zipkin.zipkin import TraceTree, ZipkinClient
+from stack.java import find_java
+from stack.programs import zipkin_is_up
+from stack.settings import StackSettings
+from stack.zipkin import find_jar, server_argv, server_env
+from tests.servers.process import Process
+from tests.servers.waiting import free_port, wait_until
+
+
+class ZipkinServer:
+    """Zipkin 3.6.1 with storage in memory; may be stopped and started again on the same port, then empty."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        settings = StackSettings()
+        jar = find_jar(settings.stack_cache, os.environ.get("STACK_MAVEN_URL"), lambda fetched, total: None)
+        self._argv = server_argv(find_java(), jar, self.port)
+        self._process: Process | None = None
+        self.start()
+        self.api = ZipkinClient(self.url)
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> Process:
+        """Its process."""
+        if self._process is None:
+            raise AssertionError("the server is stopped")
+        return self._process
+
+    def start(self) -> None:
+        """Start it, and wait until it is up."""
+        self._process = Process(self._argv, server_env())
+        wait_until(lambda: zipkin_is_up(self.url), "Zipkin to be up", seconds=90)
+
+    def stop(self) -> None:
+        """Stop it; what it stored is gone."""
+        self.process.stop()
+        self.process.close()
+        self._process = None
+
+    def wait_for_trace(self, trace_id: str, spans: int, *, seconds: float = 20.0) -> TraceTree:
+        """Return a trace once it has at least so many spans."""
+
+        def found() -> TraceTree | None:
+            known = self.api.trace(trace_id) or []
+            return TraceTree.of(known) if len(known) >= spans else None
+
+        return wait_until(found, f"{spans} spans of trace {trace_id} in Zipkin", seconds=seconds)
+
+    def edges(self) -> dict[tuple[str, str], tuple[int, int]]:
+        """Return calls and errors by the two services of each edge."""
+        edges = self.api.dependencies(end_ms=int((time.time() + 3600) * 1000))
+        return {(edge.parent, edge.child): (edge.calls, edge.errors) for edge in edges}
+
+    def close(self) -> None:
+        """End it."""
+        self.api.close()
+        if self._process is not None:
+            self._process.close()
+            self._process = None

@@ -1,0 +1,149 @@
+"""A SERVER span around every request."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.test import Client
+
+from kombu_zipkin.tracing import SPAN_KEY, Kind, SpanRecorder, Tracer, TracingMiddleware, current_trace
+
+
+@pytest.fixture
+def recorder() -> SpanRecorder:
+    """Where the spans go."""
+    return SpanRecorder()
+
+
+@pytest.fixture
+def client(recorder: SpanRecorder) -> Client:
+    """A browser for the application below."""
+    app = Flask("shop")
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    rules: dict[str, Callable[..., ResponseReturnValue]] = {
+        "/jobs/<job_id>": job,
+        "/named": named,
+        "/broken": broken,
+        "/raises": raises,
+        "/stream": stream,
+        "/health": healthy,
+    }
+    for rule, view in rules.items():
+        app.add_url_rule(rule, view.__name__, view)
+    tracer = Tracer("shop", recorder, host="10.0.0.1")
+    return Client(TracingMiddleware(app.wsgi_app, tracer, ignored_paths=["/health", "GET /static/*"]))
+
+
+def job(job_id: str) -> str:
+    """Answer with the current trace id."""
+    context = current_trace()
+    return str(context.trace_id) if context else ""
+
+
+def named() -> str:
+    """Give the span a name of its own."""
+    request.environ[SPAN_KEY].name = "index"
+    return ""
+
+
+def broken() -> tuple[str, int]:
+    """Fail in good order."""
+    return "", 500
+
+
+def raises() -> str:
+    """Fail in disorder."""
+    raise RuntimeError("in the view")
+
+
+def stream() -> Iterator[str]:
+    """Answer piece by piece, inside the span."""
+    for _ in range(2):
+        context = current_trace()
+        yield f"{context.span_id if context else '-'};"
+
+
+def healthy() -> str:
+    """Not worth a trace."""
+    return str(current_trace())
+
+
+def test_the_span_is_named_by_method_and_route(client: Client, recorder: SpanRecorder) -> None:
+    """The path may hold ids; it is a tag."""
+    response = client.get("/jobs/42", buffered=True)
+    span = recorder.named("get /jobs/<job_id>")
+    assert span.kind is Kind.SERVER
+    assert span.tags["http.path"] == "/jobs/42"
+    assert span.tags["http.status_code"] == "200"
+    assert response.headers["X-B3-TraceId"] == span.trace_id == response.text
+
+
+def test_an_unknown_route_is_named_by_its_method_alone(client: Client, recorder: SpanRecorder) -> None:
+    """A scanner must not fill Zipkin's list of names."""
+    client.get("/wp-admin.php", buffered=True)
+    assert recorder.named("get").tags["http.status_code"] == "404"
+
+
+def test_a_view_may_name_the_span(client: Client, recorder: SpanRecorder) -> None:
+    """As the 2017 demo's ``index`` does."""
+    client.get("/named", buffered=True)
+    assert recorder.named("index").tags["http.route"] == "/named"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"b3": "463ac35c9f6413ad48485a3953bb6124-a2fb4a1d1a96d312-1"},
+        {"X-B3-TraceId": "463ac35c9f6413ad48485a3953bb6124", "X-B3-SpanId": "a2fb4a1d1a96d312", "X-B3-Sampled": "1"},
+    ],
+)
+def test_an_incoming_trace_is_continued(client: Client, recorder: SpanRecorder, headers: dict[str, str]) -> None:
+    """By the single header or the multi ones."""
+    client.get("/named", headers=headers, buffered=True)
+    span = recorder.named("index")
+    assert (span.trace_id, span.parent_id) == ("463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312")
+
+
+def test_a_request_that_is_not_to_be_sampled_is_not_reported(client: Client, recorder: SpanRecorder) -> None:
+    """``b3: 0`` holds for what begins here."""
+    client.get("/named", headers={"b3": "0"}, buffered=True)
+    assert recorder.spans == []
+
+
+def test_a_server_error_marks_the_span(client: Client, recorder: SpanRecorder) -> None:
+    """With the status."""
+    client.get("/broken", buffered=True)
+    assert recorder.named("get /broken").tags["error"] == "500"
+
+
+def test_an_exception_marks_the_span_and_passes_through(client: Client, recorder: SpanRecorder) -> None:
+    """And the next request is traced as if nothing had been."""
+    with pytest.raises(RuntimeError, match="in the view"):
+        client.get("/raises", buffered=True)
+    assert recorder.named("get").tags["error"] == "RuntimeError: in the view"
+    client.get("/named", buffered=True)
+    assert recorder.named("index").parent_id is None
+
+
+def test_the_span_lasts_until_the_last_byte(client: Client, recorder: SpanRecorder) -> None:
+    """A streamed response is made inside it."""
+    with client.get("/stream") as response:
+        text = response.text
+    span = recorder.named("get /stream")
+    assert text == f"{span.span_id};" * 2
+
+
+def test_a_body_that_is_closed_early_ends_the_span_without_error(client: Client, recorder: SpanRecorder) -> None:
+    """A client that goes away is no failure of ours."""
+    response = client.get("/stream", buffered=False)
+    next(iter(response.response))  # type: ignore[call-overload]
+    response.close()
+    assert "error" not in recorder.named("get /stream").tags
+
+
+@pytest.mark.parametrize("path", ["/health", "/static/style.css"])
+def test_ignored_requests_are_not_traced(client: Client, recorder: SpanRecorder, path: str) -> None:
+    """A health check must not fill Zipkin."""
+    client.get(path, buffered=True)
+    assert recorder.spans == []
