@@ -30,11 +30,13 @@ def reencode(span: object) -> bytes:
     """Write one parsed span again, with what Zipkin would refuse mended or left out.
 
     Raises:
-        Unencodable: It is not an object, or its ids are bad.
+        Unencodable: It is not an object, is of Zipkin v1, or its ids are bad.
         SpanTooLarge: It stays too large with its tags cut.
     """
     if not isinstance(span, dict):
         raise Unencodable(f"span: expected an object, got {type(span).__name__}")
+    if "binaryAnnotations" in span:
+        raise Unencodable("span: expected Zipkin v2 (Encoding.V2_JSON), got v1")
     fields: dict[str, Any] = checked_ids(span.get("traceId"), span.get("id"), span.get("parentId"))
     if isinstance(span.get("name"), str):
         fields["name"] = clean_name(span["name"])

@@ -1,0 +1,269 @@
+"""Anybody's kombu code, traced: every way in and out, on a real Redis and in memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kombu
+import pytest
+from kombu import Connection, Consumer, Exchange, Message, Producer, Queue
+from kombu.mixins import ConsumerMixin
+
+from kombu_zipkin.messaging import SENT, instrument_kombu, received, trace_consumer, trace_producer, untrace
+from kombu_zipkin.tracing import Kind, SpanRecorder, TraceContext, Tracer, current_trace, extract
+
+SENDER = TraceContext("463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", None, True)
+
+
+@pytest.fixture
+def recorder() -> SpanRecorder:
+    """Where the spans go."""
+    return SpanRecorder()
+
+
+@pytest.fixture
+def tracer(recorder: SpanRecorder) -> Tracer:
+    """A tracer of the service ``shop``."""
+    return Tracer("shop", recorder, host="10.0.0.1")
+
+
+@pytest.fixture(params=["redis", "memory"])
+def connection(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[Connection]:
+    """A connection to a real Redis, then to kombu's memory transport."""
+    options = {"polling_interval": 0.01} if request.param == "memory" else {"global_keyprefix": f"{namespace}:"}
+    with Connection("memory://" if request.param == "memory" else redis_url, transport_options=options) as connection:
+        yield connection
+
+
+@pytest.fixture
+def queue(namespace: str) -> Queue:
+    """A queue of this test's own."""
+    return Queue(namespace, Exchange(""), routing_key=namespace)
+
+
+def publish(producer: Producer, queue: Queue, **options: Any) -> None:
+    """Publish one message."""
+    producer.publish({"order": 7}, exchange="", routing_key=queue.name, declare=[queue], **options)
+
+
+def consume(connection: Connection, consumer: Consumer) -> None:
+    """Handle one message."""
+    with consumer:
+        connection.drain_events(timeout=5)
+
+
+def raw(connection: Connection, queue: Queue) -> Message:
+    """Take one message as it is on the wire."""
+    message = queue(connection.default_channel).get()
+    assert message is not None
+    return message
+
+
+def test_the_message_carries_the_producer_spans_context(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """One ``b3`` header, without a parent, and the time of sending."""
+    producer = trace_producer(Producer(connection), tracer)
+    with tracer.root("buy") as root:
+        publish(producer, queue)
+    span = recorder.named(f"publish {queue.name}")
+    message = raw(connection, queue)
+    message.ack()
+    assert message.headers["b3"] == f"{root.context.trace_id}-{span.span_id}-1"
+    assert isinstance(message.headers[SENT], int)
+    assert (span.kind, span.parent_id) == (Kind.PRODUCER, root.context.span_id)
+    assert span.remote_endpoint is not None
+    assert span.remote_endpoint.service_name == "redis"
+
+
+def test_the_consumer_span_is_below_the_producer_span_and_not_the_same(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """Beside it stands the bar of the time in the queue."""
+    publish(trace_producer(Producer(connection), tracer), queue)
+    bodies: list[object] = []
+    consumer = Consumer(connection, [queue], callbacks=[lambda body, message: (bodies.append(body), message.ack())])
+    consume(connection, trace_consumer(consumer, tracer))
+    sent, handled = recorder.named(f"publish {queue.name}"), recorder.named(f"process {queue.name}")
+    waited = recorder.named(f"wait in {queue.name}")
+    assert bodies == [{"order": 7}]
+    assert (handled.kind, handled.trace_id, handled.parent_id) == (Kind.CONSUMER, sent.trace_id, sent.span_id)
+    assert handled.span_id != sent.span_id
+    assert handled.shared is False
+    assert set(handled.annotations) == {"received", "acknowledged"}
+    assert (waited.parent_id, waited.kind) == (sent.span_id, Kind.LOCAL)
+    assert waited.local_endpoint is not None
+    assert waited.local_endpoint.service_name == "redis"
+
+
+def test_a_publish_inside_the_handler_continues_the_trace(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder, namespace: str
+) -> None:
+    """Whether or not it hands the message's headers on."""
+    second = Queue(f"{namespace}-2", Exchange(""), routing_key=f"{namespace}-2")
+    producer = trace_producer(Producer(connection), tracer)
+    publish(producer, queue, headers={"tenant": "a"})
+
+    def forward(message: Message) -> None:
+        assert message.headers == {"tenant": "a"}, "the trace's headers are not the handler's business"
+        producer.publish(
+            message.payload, exchange="", routing_key=second.name, declare=[second], headers=message.headers
+        )
+        message.ack()
+
+    consume(connection, trace_consumer(Consumer(connection, [queue], on_message=forward), tracer))
+    handled, sent = recorder.named(f"process {queue.name}"), recorder.named(f"publish {second.name}")
+    assert (sent.trace_id, sent.parent_id) == (handled.trace_id, handled.span_id)
+    message = raw(connection, second)
+    message.ack()
+    assert message.headers["tenant"] == "a"
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_the_callers_headers_are_not_changed(
+    connection: Connection, queue: Queue, tracer: Tracer, compression: str | None
+) -> None:
+    """kombu itself would write ``compression`` into them."""
+    headers = {"tenant": "a", "B3": "stale"}
+    publish(trace_producer(Producer(connection), tracer), queue, headers=headers, compression=compression)
+    assert headers == {"tenant": "a", "B3": "stale"}
+    message = raw(connection, queue)
+    message.ack()
+    assert "B3" not in message.headers
+
+
+def test_positional_headers_are_found(connection: Connection, queue: Queue, tracer: Tracer) -> None:
+    """kombu's ``publish`` takes them by position too."""
+    producer = trace_producer(Producer(connection), tracer)
+    queue(connection.default_channel).declare()
+    producer.publish({"order": 7}, queue.name, None, False, False, 0, None, None, None, {"tenant": "a"})
+    message = raw(connection, queue)
+    message.ack()
+    assert message.headers["tenant"] == "a"
+    assert extract(message.headers) is not None
+
+
+@pytest.mark.parametrize("settle", [lambda message: message.requeue(), lambda message: message.reject(requeue=True)])
+def test_a_message_that_goes_back_keeps_its_trace(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder, settle: Callable[[Message], None]
+) -> None:
+    """The next delivery is another CONSUMER span below the same PRODUCER span."""
+    publish(trace_producer(Producer(connection), tracer), queue)
+    first = raw(connection, queue)
+    with received(first, tracer, name="first"):
+        settle(first)
+    second = raw(connection, queue)
+    with received(second, tracer, name="second"):
+        second.ack()
+    sent = recorder.named(f"publish {queue.name}")
+    assert recorder.named("first").parent_id == recorder.named("second").parent_id == sent.span_id
+
+
+def test_an_exception_in_a_callback_marks_the_span(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """And comes out as it does without us."""
+    publish(Producer(connection), queue)
+
+    def fails(body: object, message: Message) -> None:
+        message.ack()
+        raise LookupError("no such order")
+
+    consumer = trace_consumer(Consumer(connection, [queue], callbacks=[fails]), tracer)
+    with pytest.raises(LookupError, match="no such order"):
+        consume(connection, consumer)
+    assert recorder.named(f"process {queue.name}").tags["error"] == "LookupError: no such order"
+
+
+def test_a_message_without_context_starts_a_trace(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """Its sender is not traced, or no sender of ours."""
+    publish(Producer(connection), queue, headers={"b3": "rubbish"})
+    with received(raw(connection, queue), tracer) as span:
+        assert current_trace() == span.context
+    assert recorder.named(f"process {queue.name}").parent_id is None
+    assert len(recorder.spans) == 1, "no bar without a sender"
+
+
+def test_clocks_that_disagree_make_no_bar(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """But a tag that says so."""
+    publish(Producer(connection), queue, headers={"b3": f"{SENDER.trace_id}-{SENDER.span_id}-1", SENT: 1 << 61})
+    with received(raw(connection, queue), tracer):
+        pass
+    (span,) = recorder.spans
+    assert float(str(span.tags["job.clock_skew_ms"])) > 0
+
+
+def test_a_whole_process_is_instrumented_and_again_not(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """Producers and consumers that exist already too, by callbacks and ``on_message``; undone without a trace."""
+    before = (kombu.Producer.publish, kombu.Consumer.receive, kombu.Consumer.on_message)
+    producer = Producer(connection)
+    consumers = [
+        Consumer(connection, [queue], auto_declare=False, callbacks=[lambda body, message: message.ack()]),
+        Consumer(connection, [queue], auto_declare=False, on_message=lambda message: message.ack()),
+    ]
+    undo = instrument_kombu(tracer)
+    for consumer in consumers:
+        publish(producer, queue)
+        consume(connection, consumer)
+    undo()
+    assert [span.name for span in recorder.spans].count(f"process {queue.name}") == 2
+    assert (kombu.Producer.publish, kombu.Consumer.receive, kombu.Consumer.on_message) == before
+    publish(producer, queue)
+    consume(connection, consumers[0])
+    assert len(recorder.spans) == 6
+
+
+def test_instrumented_twice_is_traced_once(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """Class-wide and by itself."""
+    undo = instrument_kombu(tracer)
+    publish(trace_producer(Producer(connection), tracer), queue)
+    consumer = Consumer(connection, [queue], callbacks=[lambda body, message: message.ack()])
+    consume(connection, trace_consumer(consumer, tracer))
+    undo()
+    names = sorted(str(span.name) for span in recorder.spans)
+    assert names == [f"process {queue.name}", f"publish {queue.name}", f"wait in {queue.name}"]
+
+
+def test_untrace_takes_it_back(connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder) -> None:
+    """The objects work on as kombu made them."""
+    handled: list[Message] = []
+    producer = untrace(trace_producer(Producer(connection), tracer))
+    consumer = untrace(trace_consumer(Consumer(connection, [queue], on_message=handled.append), tracer))
+    publish(producer, queue)
+    consume(connection, consumer)
+    handled[0].ack()
+    assert recorder.spans == []
+
+
+def test_a_consumer_mixin_is_traced(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """As most programs consume."""
+
+    class Worker(ConsumerMixin):
+        def __init__(self) -> None:
+            self.connection = connection
+
+        def get_consumers(self, consumer: Any, channel: Any) -> list[Any]:
+            return [consumer([queue], callbacks=[self.handle])]
+
+        def handle(self, body: object, message: Message) -> None:
+            message.ack()
+            self.should_stop = True
+
+    undo = instrument_kombu(tracer)
+    publish(Producer(connection), queue)
+    try:
+        Worker().run()
+    except TimeoutError:
+        pass
+    finally:
+        undo()
+    assert recorder.named(f"process {queue.name}").kind is Kind.CONSUMER
