@@ -38,7 +38,7 @@ class RedisServer:
 
     def client(self) -> redis.Redis:
         """Return a client; the caller closes it."""
-        return redis.Redis.from_url(self.url, decode_responses=True)
+        return redis.Redis.from_url(self.url, decode_responses=True, encoding_errors="replace")
 
     def start(self) -> None:
         """Start it, and wait until it answers."""

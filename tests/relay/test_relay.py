@@ -1,0 +1,284 @@
+"""From the stream to Zipkin: settled after 2xx, kept otherwise."""
+
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from kombu_zipkin.relay import Relay, RelaySettings
+from kombu_zipkin.runtime import Health, Metrics
+from kombu_zipkin.spans import (
+    Entry,
+    Piece,
+    ProducerReport,
+    SpanGroup,
+    SpanStream,
+    StreamKeys,
+    compress,
+    encode,
+    read_ledger,
+)
+from tests.relay.sink import ACCEPTED, Answer, Sink
+from tests.servers import RedisServer, ZipkinServer, wait_until
+from tests.spans.making import make_span, make_spans
+
+
+class Feed:
+    """Appends entries as a producer does."""
+
+    def __init__(self, url: str, stream: str) -> None:
+        self._stream = SpanStream(url, stream=stream)
+        self._sequence = 0
+
+    def append(self, spans: list[bytes], piece: Piece | None = None) -> None:
+        """Append one entry of encoded spans, or of a piece that says so."""
+        self._sequence += 1
+        batch = Entry(piece or compress(b",".join(spans)), len(spans), "feed", self._sequence, 1_700_000_000_000)
+        self._stream.append(batch, ProducerReport(0, 0, {}))
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._stream.close()
+
+
+@pytest.fixture
+def feed(redis_url: str, namespace: str) -> Iterator[Feed]:
+    """Writes into this test's stream."""
+    feed = Feed(redis_url, namespace)
+    yield feed
+    feed.close()
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    """Stands where Zipkin would, for the answers that a healthy one does not give."""
+    sink = Sink()
+    yield sink
+    sink.close()
+
+
+@pytest.fixture
+def relaying(redis_url: str, namespace: str) -> Callable[..., Any]:
+    """Run a relay for a while: ``with relaying(zipkin_url) as health:``."""
+
+    @contextmanager
+    def run(zipkin_url: str, *, metrics: Metrics | None = None, **changes: Any) -> Iterator[Health]:
+        settings = RelaySettings(
+            redis_url=redis_url, zipkin_url=zipkin_url, spans_stream=namespace, **{"relay_claim_after": 1.0, **changes}
+        )
+        stop, health = threading.Event(), Health(("redis", "zipkin"))
+        relay = Relay(settings, health=health, metrics=metrics)
+        thread = threading.Thread(target=relay.run, args=(stop,))
+        thread.start()
+        try:
+            yield health
+        finally:
+            stop.set()
+            thread.join(20)
+            assert not thread.is_alive(), "the relay did not stop"
+
+    return run
+
+
+def encoded(count: int, name: str = "s") -> list[bytes]:
+    """Return encoded spans."""
+    return [encode(span) for span in make_spans(count, name)]
+
+
+def wait_settled(url: str, stream: str, spans: int) -> None:
+    """Wait until so many spans have left the stream, and the books close."""
+
+    def settled() -> bool:
+        ledger = read_ledger(url, stream=stream)
+        return ledger.totals.get("delivered", 0) + ledger.totals.get("dead", 0) == spans and not ledger.waiting
+
+    wait_until(settled, f"{spans} spans to be settled")
+    assert read_ledger(url, stream=stream).difference == 0
+
+
+def test_many_entries_reach_zipkin_span_for_span(
+    zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """Joined into few POSTs, opened nowhere."""
+    spans = make_spans(300)
+    for begin in range(0, 300, 10):
+        feed.append([encode(span) for span in spans[begin : begin + 10]])
+    with relaying(zipkin.url):
+        tree = zipkin.wait_for_trace(spans[0].trace_id, 300)
+        wait_settled(redis_url, namespace, 300)
+    assert {node.span["id"] for _, node in tree.walk()} == {span.span_id for span in spans}
+
+
+def test_a_post_is_not_traced_itself(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """And several entries make one POST."""
+    feed.append(encoded(2))
+    feed.append(encoded(3))
+    with relaying(sink.url):
+        wait_settled(redis_url, namespace, 5)
+    assert [len(post) for post in sink.posts] == [5]
+    assert sink.headers[0]["b3"] == "0"
+
+
+@pytest.mark.parametrize("status", [503, 500, 429, 401, 404])
+def test_nothing_is_settled_before_2xx(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str, status: int
+) -> None:
+    """Whatever else Zipkin says, the entry stays, and no dead letter is made of it."""
+    sink.answer = lambda spans: (status, "not now", {})
+    feed.append(encoded(4))
+    with relaying(sink.url) as health:
+        wait_until(lambda: len(sink.posts) >= 2, "a second attempt")
+        ledger = read_ledger(redis_url, stream=namespace)
+        assert (ledger.waiting, ledger.totals.get("delivered", 0), ledger.totals.get("dead", 0)) == (4, 0, 0)
+        assert "zipkin" in health.faults()
+        sink.answer = lambda spans: ACCEPTED
+        wait_settled(redis_url, namespace, 4)
+        wait_until(lambda: not health.faults(), "the relay to be ready again")
+    assert sink.posts[0] == sink.posts[-1], "sent again as it was"
+
+
+def test_retry_after_is_obeyed(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Zipkin behind a proxy may ask for time."""
+    caplog.set_level(logging.WARNING)
+    sink.answer = lambda spans: (503, "", {"Retry-After": "120"}) if spans else ACCEPTED
+    feed.append(encoded(1))
+    with relaying(sink.url):
+        wait_until(lambda: "next attempt in 120.0 s" in caplog.text, "the wait that was asked for")
+    assert len(sink.posts) == 1
+
+
+def test_a_bad_span_becomes_a_dead_letter_and_its_neighbours_arrive(
+    zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_server: RedisServer, namespace: str
+) -> None:
+    """The real Zipkin refuses the whole list; the relay finds the one span."""
+    spans = make_spans(20)
+    good = [encode(span) for span in spans]
+    bad = b'{"traceId":"UPPER","id":"a2fb4a1d1a96d312","name":"bad"}'
+    feed.append(good[:7])
+    feed.append([*good[7:12], bad, *good[12:15]])
+    feed.append(good[15:])
+    with relaying(zipkin.url):
+        zipkin.wait_for_trace(spans[0].trace_id, 20)
+        wait_settled(redis_server.url, namespace, 21)
+    ledger = read_ledger(redis_server.url, stream=namespace)
+    assert (ledger.totals["delivered"], ledger.totals["dead"]) == (20, 1)
+    with redis_server.client() as client:
+        ((_, letter),) = client.xrange(StreamKeys(namespace).dead)  # type: ignore[misc]
+    assert (letter["span"].encode(), letter["status"], letter["producer"]) == (bad, "400", "feed")
+
+
+def test_a_corrupt_payload_costs_only_its_entry(
+    zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_server: RedisServer, namespace: str
+) -> None:
+    """Zipkin answers it with 500, which would otherwise mean: later."""
+    spans = make_spans(6)
+    good = [encode(span) for span in spans]
+    feed.append(good[:3])
+    feed.append(encoded(2), Piece(b"\xff\xff broken", 1, 20))
+    feed.append(good[3:])
+    with redis_server.client() as client:
+        client.xadd(StreamKeys(namespace).stream, {"v": "9", "n": "2"})
+    with relaying(zipkin.url):
+        zipkin.wait_for_trace(spans[0].trace_id, 6)
+        keys = StreamKeys(namespace)
+        with redis_server.client() as client:
+            wait_until(lambda: client.hget(keys.totals, "dead") == "4", "two dead entries of two spans")
+            reasons = sorted(letter["reason"] for _, letter in client.xrange(keys.dead))  # type: ignore[misc]
+            assert client.xlen(keys.stream) == 0
+    assert reasons[0].startswith("corrupt payload")
+    assert reasons[1].startswith("field")
+
+
+def test_what_is_too_large_goes_in_halves(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """Zipkin says 500 with the text of a 413."""
+
+    def answer(spans: list[dict[str, Any]]) -> Answer:
+        return (500, "413 Request Entity Too Large", {}) if len(spans) > 3 else ACCEPTED
+
+    sink.answer = answer
+    for begin in range(4):
+        feed.append(encoded(2, f"{begin}"))
+    with relaying(sink.url):
+        wait_settled(redis_url, namespace, 8)
+    assert len(sink.accepted) == len(set(sink.accepted)) == 8
+
+
+def test_what_a_dead_relay_held_is_taken_over(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """After the claim time, by whichever relay is there."""
+    feed.append(encoded(5))
+    dead = SpanGroup(redis_url, "killed", stream=namespace)
+    assert len(dead.read(10, 100)) == 1
+    dead.close()
+    with relaying(sink.url):
+        wait_settled(redis_url, namespace, 5)
+    assert len(sink.accepted) == 5
+
+
+def test_two_relays_share_the_work_and_double_nothing(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """Each entry has one holder."""
+    with relaying(sink.url), relaying(sink.url):
+        for number in range(40):
+            feed.append(encoded(3, f"{number}"))
+        wait_settled(redis_url, namespace, 120)
+    assert len(sink.accepted) == len(set(sink.accepted)) == 120
+
+
+def test_an_outage_longer_than_the_claim_time_doubles_nothing(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """A relay that waits for Zipkin renews what it holds; the other one leaves it alone."""
+    sink.answer = lambda spans: (503, "", {}) if spans else ACCEPTED
+    metrics = Metrics()
+    feed.append(encoded(3))
+    with relaying(sink.url, metrics=metrics), relaying(sink.url, metrics=metrics):
+        wait_until(lambda: len(sink.posts) >= 1, "a first attempt")
+        threading.Event().wait(2.5)
+        sink.answer = lambda spans: ACCEPTED
+        wait_settled(redis_url, namespace, 3)
+    assert "took over" not in metrics.page().decode()
+    assert metrics.page().decode().count("kombu_zipkin_relay_spans_delivered_total 3.0") == 1
+
+
+def test_a_relay_that_stops_leaves_no_consumer_behind(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_server: RedisServer, namespace: str
+) -> None:
+    """Unless it holds entries."""
+    feed.append([encode(make_span())])
+    with relaying(sink.url):
+        wait_settled(redis_server.url, namespace, 1)
+    with redis_server.client() as client:
+        (group,) = client.xinfo_groups(StreamKeys(namespace).stream)  # type: ignore[misc]
+    assert group["consumers"] == 0
+
+
+def test_a_relay_without_redis_is_not_ready_and_recovers(
+    sink: Sink, own_redis: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It says so once, and waits."""
+    caplog.set_level(logging.INFO)
+    own_redis.stop()
+    settings = RelaySettings(redis_url=own_redis.url, zipkin_url=sink.url)
+    stop, health = threading.Event(), Health(("redis", "zipkin"))
+    thread = threading.Thread(target=Relay(settings, health=health).run, args=(stop,))
+    thread.start()
+    wait_until(lambda: "Connection" in health.faults().get("redis", ""), "the fault to be told")
+    own_redis.start()
+    wait_until(lambda: not health.faults(), "the relay to be ready")
+    stop.set()
+    thread.join(10)
+    messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
+    assert sum("unavailable" in message for message in messages) == 1
+    assert sum("available again" in message for message in messages) == 1
