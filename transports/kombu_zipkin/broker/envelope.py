@@ -36,8 +36,11 @@ def parse_envelope(raw: bytes) -> dict[str, Any]:
     properties = envelope.get("properties")
     if not isinstance(properties, dict) or not isinstance(properties.get("delivery_tag"), str):
         raise MalformedEnvelope("expected properties with a delivery_tag")
-    if not isinstance(properties.get("delivery_info", {}), dict) or not isinstance(envelope.get("headers", {}), dict):
-        raise MalformedEnvelope("expected headers and delivery_info to be objects")
+    info = properties.get("delivery_info")
+    if not isinstance(info, dict) or not all(isinstance(info.get(name), str) for name in ("exchange", "routing_key")):
+        raise MalformedEnvelope("expected delivery_info with exchange and routing_key")
+    if not isinstance(envelope.get("headers", {}), dict):
+        raise MalformedEnvelope("expected headers to be an object")
     _check_body(envelope.get("body"), properties.get("body_encoding"))
     return envelope
 

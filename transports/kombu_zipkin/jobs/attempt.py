@@ -69,10 +69,7 @@ class AttemptRunner:
         try:
             job_message = read_body(message.body, message.content_type)
         except MalformedJob as fault:
-            bury(message, dict(message.headers), f"malformed message: {fault}")
-            message.ack()
-            self._shop.metrics.jobs_finished.labels("", "malformed").inc()
-            _log.warning("malformed message: %s; it is in the dead-letter queue now", fault)
+            self.malformed(message, fault)
             return
         task = self._shop.tasks.get(job_message.task)
         name = task.span_name if task is not None and task.span_name else f"process {job_message.task:.80}"
@@ -82,6 +79,13 @@ class AttemptRunner:
             received(message, self._shop.tracer, name=name, broker=self._shop.broker) as span,
         ):
             _Attempt(self._shop, message, headers, span, job_message, task).run()
+
+    def malformed(self, message: Message, fault: Exception) -> None:
+        """Put a message that holds no job, or that kombu could not open, into the dead-letter queue."""
+        bury(message, dict(message.headers), f"malformed message: {fault}")
+        message.ack()
+        self._shop.metrics.jobs_finished.labels("", "malformed").inc()
+        _log.warning("malformed message: %s; it is in the dead-letter queue now", fault)
 
 
 class _Attempt:

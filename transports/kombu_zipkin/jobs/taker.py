@@ -54,7 +54,9 @@ class Taker:
 
     def _consume(self, stop: threading.Event) -> None:
         with self._connection.clone() as connection:
-            consumer = connection.Consumer(self._queues, on_message=self._runner, prefetch_count=1)
+            consumer = connection.Consumer(
+                self._queues, on_message=self._runner, on_decode_error=self._runner.malformed, prefetch_count=1
+            )
             with consumer:
                 self._works()
                 while not stop.is_set():
