@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+import orjson
 from flask import Flask, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
 from kombu_zipkin.jobs import Job, TaskEntry
 from kombu_zipkin.zipkin import ZipkinLinks
@@ -34,9 +35,7 @@ class JobApi:
 
     def post(self) -> ResponseReturnValue:
         """Publish the job ``{"task": "...", "arguments": {...}}``; 202 with its id, trace id and links."""
-        body = request.get_json()
-        if not isinstance(body, dict):
-            raise BadRequest(f"body: expected an object with task and arguments, got {type(body).__name__}")
+        body = _json_object()
         unknown = body.keys() - {"task", "arguments"}
         if unknown:
             raise BadRequest(f"body: {sorted(unknown)[0]!r:.60} is not a member of it; expected task and arguments")
@@ -63,6 +62,19 @@ class JobApi:
     def tasks(self) -> ResponseReturnValue:
         """Return the tasks that workers have announced."""
         return jsonify({"tasks": [_task(entry) for entry in self._service.tasks().values()]})
+
+
+def _json_object() -> dict[str, Any]:
+    """Read the request's body; Flask's own reader hides what is wrong with it."""
+    if not request.is_json:
+        raise UnsupportedMediaType
+    try:
+        body = orjson.loads(request.get_data())
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"body: expected JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise BadRequest(f"body: expected an object with task and arguments, got {type(body).__name__}")
+    return body
 
 
 def posted(job: Job, links: ZipkinLinks) -> dict[str, Any]:

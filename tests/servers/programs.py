@@ -21,7 +21,7 @@ class Programs:
     """
 
     def __init__(self, env: Mapping[str, str]) -> None:
-        self._env = dict(env)
+        self.environment = dict(env)
         self._running: dict[str, Process] = {}
         self.producer_port, self.worker_port, self.relay_port = free_port(), free_port(), free_port()
 
@@ -71,7 +71,7 @@ class Programs:
         assert not bad, f"ended badly: {codes}\n{bad}"
 
     def _start(self, name: str, argv: list[str], env: Mapping[str, str], port: int, ready: bool) -> Process:
-        process = self._running[name] = Process(argv, {**self._env, **env})
+        process = self._running[name] = Process(argv, {**self.environment, **env})
         if ready:
             page = f"http://127.0.0.1:{port}/ready"
 
