@@ -59,7 +59,7 @@ def finished(records: JobRecords, job: Job) -> Job:
 def queue_length(url: str, key: str) -> int:
     """Return how many messages lie in a queue."""
     with redis.Redis.from_url(url) as client:
-        return int(client.llen(key))  # type: ignore[arg-type]
+        return int(client.llen(key))
 
 
 def test_a_job_runs_and_its_record_tells(
@@ -123,7 +123,7 @@ def test_a_failed_job_is_a_dead_letter_with_its_error(
     assert (handled.tags["error"], handled.tags["job.outcome"]) == ("LookupError: no such order", "dead_lettered")
     assert list(handled.annotations) == ["received", "dead-lettered"]
     with redis_server.client() as client:
-        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)  # type: ignore[misc]
+        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)
     headers = json.loads(letter)["headers"]
     assert headers["dead-letter-reason"] == "LookupError: no such order"
     assert headers["b3"].startswith(str(job.trace_id))
@@ -230,7 +230,7 @@ def test_what_is_no_message_goes_to_the_dead_letters_and_the_worker_goes_on(
         client.lpush(f"{namespace}:jobs", raw)
         wait_until(lambda: client.llen(f"{namespace}:jobs.dead"), "the dead letter")
         assert finished(records, publisher.publish("add", a=1)).result == 2
-        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)  # type: ignore[misc]
+        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)
     assert reason in json.loads(letter)["headers"]["dead-letter-reason"]
 
 
@@ -258,7 +258,7 @@ def test_a_message_that_is_no_job_goes_to_the_dead_letters(
         client.lpush(f"{namespace}:jobs", json.dumps({**envelope, "properties": properties, **changes}))
         wait_until(lambda: client.llen(f"{namespace}:jobs.dead"), "the dead letter")
         wait_until(lambda: not client.exists(f"{namespace}:unacked"), "the message to be acknowledged")
-        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)  # type: ignore[misc]
+        (letter,) = client.lrange(f"{namespace}:jobs.dead", 0, -1)
     assert reason in json.loads(letter)["headers"]["dead-letter-reason"]
 
 

@@ -81,7 +81,12 @@ def test_the_consumer_span_is_below_the_producer_span_and_not_the_same(
     """Beside it stands the bar of the time in the queue."""
     publish(trace_producer(Producer(connection), tracer), queue)
     bodies: list[object] = []
-    consumer = Consumer(connection, [queue], callbacks=[lambda body, message: (bodies.append(body), message.ack())])
+
+    def handle(body: object, message: Message) -> None:
+        bodies.append(body)
+        message.ack()
+
+    consumer = Consumer(connection, [queue], callbacks=[handle])
     consume(connection, trace_consumer(consumer, tracer))
     sent, handled = recorder.named(f"publish {queue.name}"), recorder.named(f"process {queue.name}")
     waited = recorder.named(f"wait in {queue.name}")
@@ -247,7 +252,7 @@ def test_a_consumer_mixin_is_traced(
 ) -> None:
     """As most programs consume."""
 
-    class Worker(ConsumerMixin):
+    class Worker(ConsumerMixin):  # type: ignore[misc] # kombu has no types
         def __init__(self) -> None:
             self.connection = connection
 

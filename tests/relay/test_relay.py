@@ -170,7 +170,7 @@ def test_a_bad_span_becomes_a_dead_letter_and_its_neighbours_arrive(
     ledger = read_ledger(redis_server.url, stream=namespace)
     assert (ledger.totals["delivered"], ledger.totals["dead"]) == (20, 1)
     with redis_server.client() as client:
-        ((_, letter),) = client.xrange(StreamKeys(namespace).dead)  # type: ignore[misc]
+        ((_, letter),) = client.xrange(StreamKeys(namespace).dead)
     assert (letter["span"].encode(), letter["status"], letter["producer"]) == (bad, "400", "feed")
 
 
@@ -190,7 +190,7 @@ def test_a_corrupt_payload_costs_only_its_entry(
         keys = StreamKeys(namespace)
         with redis_server.client() as client:
             wait_until(lambda: client.hget(keys.totals, "dead") == "4", "two dead entries of two spans")
-            reasons = sorted(letter["reason"] for _, letter in client.xrange(keys.dead))  # type: ignore[misc]
+            reasons = sorted(letter["reason"] for _, letter in client.xrange(keys.dead))
             assert client.xlen(keys.stream) == 0
     assert reasons[0].startswith("corrupt payload")
     assert reasons[1].startswith("field")
@@ -260,7 +260,7 @@ def test_a_relay_that_stops_leaves_no_consumer_behind(
     with relaying(sink.url):
         wait_settled(redis_server.url, namespace, 1)
     with redis_server.client() as client:
-        (group,) = client.xinfo_groups(StreamKeys(namespace).stream)  # type: ignore[misc]
+        (group,) = client.xinfo_groups(StreamKeys(namespace).stream)
     assert group["consumers"] == 0
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 _T = TypeVar("_T")
 
 
-def wait_until(predicate: Callable[[], _T], what: str, *, seconds: float = 20.0) -> _T:
+def wait_until(predicate: Callable[[], _T | None], what: str, *, seconds: float = 20.0) -> _T:
     """Return the first true value of a predicate, tried every 20 ms.
 
     Raises:

@@ -67,8 +67,9 @@ def test_a_span_is_written_as_zipkin_v2_json() -> None:
 )
 def test_a_span_with_a_bad_id_is_refused(field: str, value: object) -> None:
     """Zipkin would refuse the whole batch for it."""
+    changes: dict[str, Any] = {field: value}
     with pytest.raises(Unencodable, match=field.split("_")[0]):
-        encode(make_span(**{field: value}))
+        encode(make_span(**changes))
 
 
 def test_a_negative_or_missing_duration_is_mended() -> None:

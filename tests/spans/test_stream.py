@@ -49,7 +49,7 @@ def test_an_entry_has_the_fields_of_the_format_in_order(redis_server: RedisServe
     stream.close()
     with redis_server.client() as client:
         client.connection_pool.connection_kwargs["decode_responses"] = False
-        ((_, fields),) = client.xrange(StreamKeys(namespace).stream)  # type: ignore[misc]
+        ((_, fields),) = client.xrange(StreamKeys(namespace).stream)
     assert [name.decode() for name in fields] == ["v", "n", "z", "p", "s", "t", "l", "k", "d"]
     assert (fields[b"v"], fields[b"n"], fields[b"p"], fields[b"s"]) == (b"1", b"3", b"p1", b"1")
     assert fields[b"d"] == batch.piece.payload

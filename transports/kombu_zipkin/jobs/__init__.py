@@ -1,7 +1,6 @@
 """Tasks, and the jobs that run them: publisher, consumer, records."""
 
 try:
-    import prometheus_client as _prometheus
     import pydantic as _pydantic
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise ImportError(f"kombu_zipkin.jobs needs {error.name}: pip install 'kombu-zipkin[jobs]'") from error
@@ -13,9 +12,9 @@ from kombu_zipkin.jobs.parameters import Parameters
 from kombu_zipkin.jobs.publisher import JobPublisher
 from kombu_zipkin.jobs.records import JobRecords
 from kombu_zipkin.jobs.settings import WorkerSettings
-from kombu_zipkin.jobs.task import JobContext, Retry, Task, collect_tasks, task
+from kombu_zipkin.jobs.tasks import JobContext, Retry, Task, collect_tasks, task
 
-del _prometheus, _pydantic
+del _pydantic
 
 __all__ = [
     "Catalogue",

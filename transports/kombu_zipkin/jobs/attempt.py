@@ -17,7 +17,7 @@ from kombu_zipkin.jobs.job import ATTEMPT, Job, JobMessage, JobState, MalformedJ
 from kombu_zipkin.jobs.leases import Leases
 from kombu_zipkin.jobs.publisher import JobPublisher
 from kombu_zipkin.jobs.records import JobRecords
-from kombu_zipkin.jobs.task import JobContext, Retry, Task
+from kombu_zipkin.jobs.tasks import JobContext, Retry, Task
 from kombu_zipkin.messaging import BACK_OFF, SENT, received, sent_seconds
 from kombu_zipkin.runtime import Metrics
 from kombu_zipkin.tracing import ActiveSpan, Tracer

@@ -11,7 +11,7 @@ from kombu_zipkin.errors import UnknownTask
 from kombu_zipkin.jobs.keys import JobKeys
 from kombu_zipkin.jobs.parameters import Parameter, Parameters
 from kombu_zipkin.jobs.store import Store
-from kombu_zipkin.jobs.task import Task
+from kombu_zipkin.jobs.tasks import Task
 
 _FRESH_SECONDS: Final = 5.0
 

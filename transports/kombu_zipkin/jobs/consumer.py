@@ -18,7 +18,7 @@ from kombu_zipkin.jobs.publisher import JobPublisher
 from kombu_zipkin.jobs.records import JobRecords
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.jobs.taker import Taker
-from kombu_zipkin.jobs.task import Task
+from kombu_zipkin.jobs.tasks import Task
 from kombu_zipkin.outages import Outage, public_address
 from kombu_zipkin.runtime import Health, Metrics
 from kombu_zipkin.tracing import Tracer

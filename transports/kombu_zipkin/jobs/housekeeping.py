@@ -12,7 +12,7 @@ from kombu_zipkin.errors import BrokerUnavailable
 from kombu_zipkin.jobs.catalogue import Catalogue
 from kombu_zipkin.jobs.delays import Delays
 from kombu_zipkin.jobs.leases import Leases
-from kombu_zipkin.jobs.task import Task
+from kombu_zipkin.jobs.tasks import Task
 from kombu_zipkin.outages import Outage
 from kombu_zipkin.runtime import Health
 

@@ -31,7 +31,7 @@ def received(
     """
     now = time.time()
     headers: dict[str, Any] = message.headers or {}
-    sent = extract(headers)  # type: ignore[arg-type] # whatever is no header name is passed over
+    sent = extract(headers)
     queue = destination_of(message.delivery_info)
     message.headers = without_trace(headers)
     with tracer.root(name or f"process {queue}", kind=Kind.CONSUMER, context=sent, remote=broker) as span:

@@ -1,6 +1,6 @@
 """Every metric of the programs, on one page. ``docs/operations.md`` explains each."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -32,60 +32,21 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
-        self.jobs_published = Counter(
-            "kombu_zipkin_jobs_published", "Jobs the queue has taken.", ["task"], registry=registry
-        )
-        self.jobs_refused = Counter(
-            "kombu_zipkin_jobs_refused", "Jobs not taken, by reason.", ["reason"], registry=registry
-        )
-        self.jobs_finished = Counter(
-            "kombu_zipkin_jobs_finished",
-            "Attempts that ended, by task and outcome.",
-            ["task", "outcome"],
-            registry=registry,
-        )
-        self.job_wait = Histogram(
-            "kombu_zipkin_job_wait_seconds",
-            "From publishing to the start of the task.",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.job_run = Histogram(
-            "kombu_zipkin_job_run_seconds",
-            "From the start of the task to its end.",
-            ["task"],
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.jobs_running = Gauge("kombu_zipkin_jobs_running", "Tasks running now.", registry=registry)
-        self.relay_entries = Counter("kombu_zipkin_relay_entries_settled", "Stream entries settled.", registry=registry)
-        self.relay_spans = Counter(
-            "kombu_zipkin_relay_spans_delivered", "Spans Zipkin has accepted.", registry=registry
-        )
-        self.relay_bytes = Counter(
-            "kombu_zipkin_relay_bytes_posted", "Compressed bytes Zipkin has accepted.", registry=registry
-        )
-        self.relay_dead = Counter(
-            "kombu_zipkin_relay_spans_dead", "Spans made dead letters, by reason.", ["reason"], registry=registry
-        )
-        self.relay_posts = Counter(
-            "kombu_zipkin_relay_posts", "POSTs to Zipkin, by outcome.", ["outcome"], registry=registry
-        )
-        self.relay_post_seconds = Histogram(
-            "kombu_zipkin_relay_post_seconds", "Duration of a POST.", buckets=_SECONDS, registry=registry
-        )
-        self.relay_delay = Histogram(
-            "kombu_zipkin_relay_delay_seconds",
-            "From hand-over of a batch's oldest span to Zipkin's answer.",
-            buckets=_SECONDS,
-            registry=registry,
-        )
-        self.relay_oldest = Gauge(
-            "kombu_zipkin_relay_oldest_unsettled_seconds",
-            "Age of the oldest entry this relay holds.",
-            registry=registry,
-        )
+        self._registry = CollectorRegistry()
+        self.jobs_published = self._counter("jobs_published", "Jobs the queue has taken.", "task")
+        self.jobs_refused = self._counter("jobs_refused", "Jobs not taken, by reason.", "reason")
+        self.jobs_finished = self._counter("jobs_finished", "Attempts that ended, by outcome.", "task", "outcome")
+        self.job_wait = self._histogram("job_wait_seconds", "From publishing to the start of the task.")
+        self.job_run = self._histogram("job_run_seconds", "From the start of the task to its end.", "task")
+        self.jobs_running = self._gauge("jobs_running", "Tasks running now.")
+        self.relay_entries = self._counter("relay_entries_settled", "Stream entries settled.")
+        self.relay_spans = self._counter("relay_spans_delivered", "Spans Zipkin has accepted.")
+        self.relay_bytes = self._counter("relay_bytes_posted", "Compressed bytes Zipkin has accepted.")
+        self.relay_dead = self._counter("relay_spans_dead", "Spans made dead letters, by reason.", "reason")
+        self.relay_posts = self._counter("relay_posts", "POSTs to Zipkin, by outcome.", "outcome")
+        self.relay_post_seconds = self._histogram("relay_post_seconds", "Duration of a POST.")
+        self.relay_delay = self._histogram("relay_delay_seconds", "From a batch's oldest hand-over to Zipkin's answer.")
+        self.relay_oldest = self._gauge("relay_oldest_unsettled_seconds", "Age of the oldest entry this relay holds.")
 
     def watch_spans(self, counts: Callable[[], SpanNumbers]) -> None:
         """Show a transport's counts, read whenever the page is."""
@@ -95,20 +56,28 @@ class Metrics:
         """Return the page in Prometheus's text format."""
         return generate_latest(self._registry)
 
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"kombu_zipkin_{name}", meaning, labels, registry=self._registry)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        return Gauge(f"kombu_zipkin_{name}", meaning, registry=self._registry)
+
+    def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
+        return Histogram(f"kombu_zipkin_{name}", meaning, labels, buckets=_SECONDS, registry=self._registry)
+
 
 class _SpanCollector(Collector):
     def __init__(self, counts: Callable[[], SpanNumbers]) -> None:
         self._counts = counts
 
     def collect(self) -> Iterable[Metric]:
-        return self._families()
-
-    def _families(self) -> Iterator[Metric]:
         counts = self._counts()
-        yield CounterMetricFamily("kombu_zipkin_spans_created", "Spans handed over to the transport.", counts.created)
-        yield CounterMetricFamily(
-            "kombu_zipkin_spans_acknowledged", "Spans in batches that Redis acknowledged.", counts.acknowledged
-        )
+        totals = {
+            "created": (counts.created, "Spans handed over to the transport."),
+            "acknowledged": (counts.acknowledged, "Spans in batches that Redis acknowledged."),
+        }
+        for name, (spans, meaning) in totals.items():
+            yield CounterMetricFamily(f"kombu_zipkin_spans_{name}", meaning, spans)
         yield GaugeMetricFamily("kombu_zipkin_spans_held", "Spans that wait in this process.", counts.held)
         drops = CounterMetricFamily("kombu_zipkin_spans_dropped", "Spans dropped, by cause.", labels=["cause"])
         for cause, spans in counts.dropped.items():

@@ -5,7 +5,7 @@ Source: openzipkin/b3-propagation, README.md.
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from kombu_zipkin.tracing.context import TraceContext
 
@@ -28,7 +28,7 @@ _STATES: Final = {"1": True, "true": True, "0": False, "false": False}
 _LONGEST: Final = 32 + 16 + 1 + 16 + 3
 
 
-def extract(headers: Mapping[object, object]) -> TraceContext | None:
+def extract(headers: Mapping[Any, object]) -> TraceContext | None:
     """Read the context somebody sent; the single header first, then the ``X-B3-*`` ones.
 
     Args:
@@ -79,7 +79,7 @@ def inject_http(context: TraceContext) -> dict[str, str]:
     return headers
 
 
-def _b3_headers(headers: Mapping[object, object]) -> dict[str, str]:
+def _b3_headers(headers: Mapping[Any, object]) -> dict[str, str]:
     """Pick the B3 headers: lower-case name to text; of two that differ in case only, the exact name wins."""
     found: dict[str, str] = {}
     for name, value in headers.items():

@@ -1,0 +1,46 @@
+"""The documents are true."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kombu_zipkin.jobs import WorkerSettings
+from kombu_zipkin.relay import RelaySettings
+from kombu_zipkin.runtime import Metrics, ProgramSettings
+from producer.settings import ProducerSettings
+from stack.settings import StackSettings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+SETTINGS: list[type[ProgramSettings]] = [ProducerSettings, WorkerSettings, RelaySettings, StackSettings]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_points_to_is_there(document: Path) -> None:
+    """Links to files of the project, and files named in text."""
+    text = document.read_text()
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
+        assert (document.parent / target).exists(), f"link to {target}"
+    for named in re.findall(r"`((?:transports|producer|worker|stack|tests|docs|benchmarks)/[\w./-]+)`", text):
+        assert (ROOT / named).exists(), f"mention of {named}"
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: settings.__name__)
+def test_every_setting_is_documented_as_it_is(settings: type[ProgramSettings]) -> None:
+    """Name, default and meaning, in docs/configuration.md."""
+    text = (ROOT / "docs" / "configuration.md").read_text()
+    for name, field in settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        row = f"| `{name.upper()}` | {default} | {field.description} |"
+        assert row in text, f"expected the row:\n{row}"
+
+
+def test_every_metric_is_documented() -> None:
+    """In docs/operations.md."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    page = Metrics().page().decode()
+    families = set(re.findall(r"^# TYPE (\w+) (?:counter|gauge|histogram)$", page, re.MULTILINE))
+    shown = {name for name in families if not name.endswith("_created")}
+    assert shown
+    assert {name for name in shown if f"`{name}`" not in text} == set()

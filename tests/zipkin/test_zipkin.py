@@ -1,0 +1,90 @@
+"""Zipkin's API, and a trace as a tree."""
+
+from typing import Any
+
+import pytest
+
+from kombu_zipkin.errors import ConfigurationError, ZipkinRefused, ZipkinUnavailable
+from kombu_zipkin.spans import compress, encode, join
+from kombu_zipkin.tracing import new_trace_id
+from kombu_zipkin.zipkin import TraceTree, ZipkinClient, ZipkinLinks
+from tests.servers import ZipkinServer
+from tests.spans.making import make_spans
+
+
+def test_what_is_posted_is_read_back(zipkin: ZipkinServer) -> None:
+    """202, then the trace."""
+    spans = make_spans(3)
+    assert zipkin.api.post(join([compress(b",".join(map(encode, spans)))])).status == 202
+    tree = zipkin.wait_for_trace(spans[0].trace_id, 3)
+    assert {node.span["id"] for _, node in tree.walk()} == {span.span_id for span in spans}
+    assert zipkin.api.health() is None
+
+
+def test_an_unknown_trace_is_none(zipkin: ZipkinServer) -> None:
+    """It may come yet."""
+    assert zipkin.api.trace(new_trace_id()) is None
+
+
+@pytest.mark.parametrize("trace_id", ["", "abc", "A" * 32, "../../x", "a" * 33])
+def test_a_malformed_trace_id_is_refused_here(zipkin: ZipkinServer, trace_id: str) -> None:
+    """It is somebody's input, and goes into an address."""
+    with pytest.raises(ZipkinRefused, match="expected 16 or 32 lower-hex characters"):
+        zipkin.api.trace(trace_id)
+
+
+def test_a_bad_list_is_answered_not_raised(zipkin: ZipkinServer) -> None:
+    """The relay judges answers."""
+    answer = zipkin.api.post(join([compress(b'{"id":"no"}')]))
+    assert answer.status == 400
+    assert answer.text
+
+
+def test_nobody_there_is_unavailable() -> None:
+    """With the address, without more."""
+    with pytest.raises(ZipkinUnavailable, match=r"POST http://127\.0\.0\.1:1"):
+        ZipkinClient("http://127.0.0.1:1").post(b"")
+
+
+@pytest.mark.parametrize("url", ["zipkin:9411", "ftp://zipkin", "", "http://"])
+def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """When the client is made."""
+    with pytest.raises(ConfigurationError, match="expected http://host:port"):
+        ZipkinClient(url)
+
+
+def test_links_lead_to_zipkins_pages() -> None:
+    """As a browser reaches them."""
+    links = ZipkinLinks("http://zipkin.example/")
+    assert links.trace("abc") == "http://zipkin.example/zipkin/traces/abc"
+    assert links.dependencies().startswith("http://zipkin.example/zipkin/dependency?startTime=")
+
+
+def span(span_id: str, parent: str | None, at: int, **more: Any) -> dict[str, Any]:
+    """Return a span as Zipkin's API writes it."""
+    return {
+        "id": span_id,
+        "name": span_id,
+        "timestamp": at,
+        "duration": 10,
+        **({"parentId": parent} if parent else {}),
+        **more,
+    }
+
+
+def test_a_tree_is_in_the_order_of_time_and_keeps_orphans() -> None:
+    """A span whose parent has not come yet is a root for now."""
+    spans = [span("c", "a", 30), span("b", "a", 20, tags={"error": ""}), span("a", None, 10), span("x", "gone", 15)]
+    tree = TraceTree.of(spans)
+    assert [(depth, node.name) for depth, node in tree.walk()] == [(0, "a"), (1, "b"), (1, "c"), (0, "x")]
+    assert (tree.started_us, tree.ended_us) == (10, 40)
+    found = tree.find("b")
+    assert found is not None
+    assert found.error == ""
+    assert tree.find("nobody") is None
+
+
+def test_a_tree_survives_a_span_that_is_its_own_parent() -> None:
+    """Somebody else's mistake."""
+    assert [node.name for _, node in TraceTree.of([span("a", "a", 1)]).walk()] == ["a"]
+    assert TraceTree.of([]).ended_us == 0
