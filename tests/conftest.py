@@ -85,3 +85,12 @@ def _leaves_nothing() -> Iterator[None]:
 
     wait_until(lambda: not extra(), f"threads to end: {extra()}", seconds=5)
     assert current_trace() is None, "an open span was left behind"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing is skipped: a skipped test there is a machine that lacks something, and a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    skipped = len(reporter.stats.get("skipped", [])) if reporter is not None else 0
+    if os.environ.get("CI") and skipped:
+        reporter.write_line(f"{skipped} skipped; in CI nothing is", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

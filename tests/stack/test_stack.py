@@ -22,8 +22,7 @@ from tests.servers.waiting import free_port
 
 def children_of(pid: int) -> list[int]:
     """Return the processes below a process, its own included while it runs."""
-    listed = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
-    parents = {int(line.split()[0]): int(line.split()[1]) for line in listed.splitlines()}
+    parents = {child: int(parent) for child, parent in ps("ppid").items()}
     found = {pid} & parents.keys()
     while more := {child for child, parent in parents.items() if parent in found} - found:
         found |= more
@@ -32,9 +31,14 @@ def children_of(pid: int) -> list[int]:
 
 def alive(pids: list[int]) -> list[int]:
     """Return those of the processes that still run."""
-    return [
-        pid for pid in pids if Path(f"/proc/{pid}/stat").exists() and " Z " not in Path(f"/proc/{pid}/stat").read_text()
-    ]
+    states = ps("stat")
+    return [pid for pid in pids if not states.get(pid, "Z").startswith("Z")]
+
+
+def ps(column: str) -> dict[int, str]:
+    """Return one column of the process list, by process id."""
+    listed = subprocess.run(["ps", "-eo", f"pid=,{column}="], capture_output=True, text=True, check=True).stdout
+    return {int(pid): value for pid, value in (line.split(maxsplit=1) for line in listed.splitlines())}
 
 
 @pytest.fixture
@@ -92,7 +96,7 @@ def test_a_stack_that_is_killed_takes_its_programs_along(running: tuple[Process,
 def test_a_program_that_dies_brings_the_rest_down_with_a_sentence(running: tuple[Process, list[int]]) -> None:
     """Half a system would only confuse."""
     process, pids = running
-    (worker,) = [pid for pid in pids if b"worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (worker,) = [pid for pid in pids if ps("args").get(pid, "").strip().endswith("-m worker")]
     os.kill(worker, signal.SIGKILL)
     assert process.wait(15) == 1
     assert "worker ended with signal 9" in process.output
