@@ -340,6 +340,38 @@ def test_a_job_longer_than_the_drain_is_left_for_another_worker(
     wait_until(lambda: not [t for t in threading.enumerate() if t.name.startswith("worker-")], "the thread to end")
 
 
+def test_a_job_longer_than_its_lease_runs_once(working: Working, publisher: JobPublisher, records: JobRecords) -> None:
+    """The lease is renewed while it runs; without, the message would be delivered again."""
+    attempts: list[int] = []
+
+    @task
+    def long() -> None:
+        attempts.append(1)
+        threading.Event().wait(5.0)
+
+    with working(long, concurrency=2, lease_seconds=2):
+        job = publisher.publish("long")
+        assert finished(records, job).state is JobState.SUCCEEDED
+    assert attempts == [1]
+
+
+def test_a_dead_worker_s_job_is_delivered_to_another(
+    working: Working, publisher: JobPublisher, records: JobRecords, redis_server: RedisServer, namespace: str
+) -> None:
+    """Once its lease is over."""
+    with working(add):
+        pass
+    job = publisher.publish("add", a=1)
+    with redis_server.client() as client:
+        raw = client.rpop(f"{namespace}:jobs")
+        assert isinstance(raw, str)
+        client.hset(f"{namespace}:unacked", "tag", json.dumps([json.loads(raw), "", "jobs"]))
+        client.zadd(f"{namespace}:unacked_index", {"tag": time.time()})
+    with working(add, lease_seconds=2):
+        done = finished(records, job)
+    assert (done.state, done.result) == (JobState.SUCCEEDED, 2)
+
+
 def test_an_unsampled_job_reports_nothing_and_says_so_in_its_record(
     working: Working, redis_url: str, namespace: str, records: JobRecords, recorder: SpanRecorder
 ) -> None:

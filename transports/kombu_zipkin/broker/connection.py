@@ -7,7 +7,7 @@ from kombu import Connection
 
 from kombu_zipkin.errors import ConfigurationError
 
-VISIBILITY_SECONDS: Final = 60
+LEASE_SECONDS: Final = 60
 """After this long without a renewed lease, a dead worker's job goes back to the queue."""
 
 _REDIS_SCHEMES: Final = ("redis", "rediss")
@@ -26,14 +26,14 @@ def broker_name(url: str) -> str:
     return _BROKER_NAMES[scheme]
 
 
-def connect(url: str, *, namespace: str, timeout: float = 5.0, visibility: int = VISIBILITY_SECONDS) -> Connection:
+def connect(url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: int = LEASE_SECONDS) -> Connection:
     """Make a connection; nothing is sent yet.
 
     Args:
         url: ``redis://``, ``rediss://``, ``amqp://`` or ``amqps://``.
         namespace: Prefix of every key on Redis, so that other kombu programs may use the same database.
         timeout: Seconds for one command.
-        visibility: Seconds after which an unacknowledged message whose lease was not renewed is delivered again.
+        lease_seconds: Seconds after which an unacknowledged message whose lease was not renewed is delivered again.
 
     Raises:
         ConfigurationError: The URL's scheme is not one this library knows.
@@ -51,7 +51,7 @@ def connect(url: str, *, namespace: str, timeout: float = 5.0, visibility: int =
         "socket_connect_timeout": min(1.0, timeout),
         "socket_keepalive": True,
         "health_check_interval": 25,
-        "visibility_timeout": visibility,
+        "visibility_timeout": lease_seconds,
         "unacked_restore_throttle": 1_000_000,  # the worker restores by its own timer
         "unacked_mutex_expire": 10,
         "global_keyprefix": f"{namespace}:",

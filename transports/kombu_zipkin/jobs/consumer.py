@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterable
 from typing import Any, Final
 
-from kombu_zipkin.broker import broker_name, connect
+from kombu import Connection
+
+from kombu_zipkin.broker import LEASE_SECONDS, broker_name, connect
 from kombu_zipkin.errors import BrokerUnavailable, ConfigurationError
 from kombu_zipkin.jobs.attempt import AttemptRunner, Workshop
 from kombu_zipkin.jobs.catalogue import Catalogue
 from kombu_zipkin.jobs.delays import Delays
-from kombu_zipkin.jobs.housekeeping import Housekeeping
+from kombu_zipkin.jobs.housekeeping import Announcement, Housekeeping, LostJobs
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
 from kombu_zipkin.jobs.leases import Leases
 from kombu_zipkin.jobs.publisher import JobPublisher
@@ -44,6 +46,7 @@ class JobConsumer:
         records_url: The Redis for records and catalogue; None for the broker itself.
         namespace: Prefix of every key; the same for publishers and workers.
         drain_seconds: How long running jobs may go on once ``run`` is told to stop.
+        lease_seconds: How long after a worker's last sign of life its jobs are delivered to another; the same for all.
         metrics: Where to count.
         health: Told of every attempt; its parts are ``queue`` and ``catalogue``.
 
@@ -61,6 +64,7 @@ class JobConsumer:
         records_url: str | None = None,
         namespace: str = DEFAULT_NAMESPACE,
         drain_seconds: float = 20.0,
+        lease_seconds: int = LEASE_SECONDS,
         metrics: Metrics | None = None,
         health: Health | None = None,
     ) -> None:
@@ -73,19 +77,18 @@ class JobConsumer:
         self._publisher = JobPublisher(
             url, tracer, records_url=records_url, namespace=namespace, timeout=_STORE_SECONDS
         )
-        store = Store(records_url or url, timeout=_STORE_SECONDS)
-        queue_store = store if broker == "redis" else None
-        delays = Delays(store, keys) if queue_store is not None else None
+        self._lease_seconds = lease_seconds
+        queue_store = Store(url, timeout=_STORE_SECONDS) if broker == "redis" else None
+        delays = Delays(queue_store, keys) if queue_store is not None else None
         leases = Leases(queue_store, keys)
         records = JobRecords(records_url or url, namespace=namespace, timeout=_STORE_SECONDS)
         self._shop = Workshop(
             self._tasks, tracer, broker, records, self._publisher, delays, leases, metrics or Metrics()
         )
-        self._house = Housekeeping(
-            Catalogue(store, keys), list(self._tasks.values()), leases, delays,
-            connect(url, namespace=namespace, timeout=_STORE_SECONDS) if queue_store is not None else None,
-            self._health, self._outage,
-        )  # fmt: skip
+        catalogue = Catalogue(Store(records_url or url, timeout=_STORE_SECONDS), keys)
+        announcement = Announcement(catalogue, list(self._tasks.values()), self._health)
+        given_back = LostJobs(self._connect(), lease_seconds) if queue_store is not None else None
+        self._house = Housekeeping(announcement, leases, delays, given_back, lease_seconds, self._health, self._outage)
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, then finish what runs, for ``drain_seconds`` at most.
@@ -106,7 +109,7 @@ class JobConsumer:
             self._house.turn()
         deadline = time.monotonic() + self._drain
         while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
-            self._house.keep_leases()
+            self._house.turn(draining=True)
             threading.Event().wait(_TURN_SECONDS / 2)
         unfinished = sum(thread.is_alive() for thread in threads)
         if unfinished:
@@ -114,9 +117,11 @@ class JobConsumer:
         self._close()
 
     def _thread(self, number: int, queues: list[str], stop: threading.Event) -> threading.Thread:
-        connection = connect(self._url, namespace=self._namespace, timeout=_STORE_SECONDS)
-        taker = Taker(connection, queues, AttemptRunner(self._shop), self._health, self._outage)
+        taker = Taker(self._connect(), queues, AttemptRunner(self._shop), self._health, self._outage)
         return threading.Thread(target=taker.run, args=(stop,), name=f"worker-{number}", daemon=True)
+
+    def _connect(self) -> Connection:
+        return connect(self._url, namespace=self._namespace, timeout=_STORE_SECONDS, lease_seconds=self._lease_seconds)
 
     def _check(self, broker: str) -> None:
         if not self._tasks:

@@ -7,7 +7,6 @@ from typing import Any, Final
 import kombu
 import kombu.exceptions
 
-from kombu_zipkin.broker import VISIBILITY_SECONDS
 from kombu_zipkin.errors import BrokerUnavailable
 from kombu_zipkin.jobs.catalogue import Catalogue
 from kombu_zipkin.jobs.delays import Delays
@@ -20,87 +19,142 @@ _log = logging.getLogger(__name__)
 
 _ANNOUNCE_SECONDS: Final = 30.0
 _RESTORE_SECONDS: Final = 5.0
-_LEASE_SECONDS: Final = VISIBILITY_SECONDS / 4
 _AFTER_FAILURE_SECONDS: Final = 1.0
 _RESTORE_AT_ONCE: Final = 100
+
+
+class Announcement:
+    """Tells publishers of this worker's tasks, now and every half minute.
+
+    Args:
+        catalogue: Where.
+        tasks: What.
+        health: Told as ``catalogue`` whether it works.
+    """
+
+    def __init__(self, catalogue: Catalogue, tasks: list[Task[..., Any]], health: Health) -> None:
+        self._catalogue = catalogue
+        self._tasks = tasks
+        self._health = health
+        self._made = float("-inf")
+
+    def turn(self) -> None:
+        """Announce when it is time.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer; the next turn announces.
+        """
+        if time.monotonic() - self._made < _ANNOUNCE_SECONDS:
+            return
+        try:
+            self._catalogue.announce(self._tasks)
+        except BrokerUnavailable as error:
+            self._made = float("-inf")
+            self._health.fails("catalogue", str(error))
+            raise
+        self._made = time.monotonic()
+        self._health.works("catalogue")
+
+
+class LostJobs:
+    """Puts what a dead worker held back into its queue, by kombu's own means.
+
+    Args:
+        connection: To the queue; closed by `close`.
+        lease_seconds: After which a silent worker counts as dead.
+    """
+
+    def __init__(self, connection: kombu.Connection, lease_seconds: int) -> None:
+        self._connection = connection
+        self._every = min(_RESTORE_SECONDS, lease_seconds / 2)
+        self._given_back = float("-inf")
+        self._failures = (*connection.connection_errors, *connection.channel_errors, kombu.exceptions.KombuError)
+
+    def turn(self) -> None:
+        """Give back when it is time.
+
+        Raises:
+            BrokerUnavailable: The queue's server did not answer.
+        """
+        if time.monotonic() - self._given_back < self._every:
+            return
+        try:
+            self._connection.default_channel.qos.restore_visible(num=_RESTORE_AT_ONCE, interval=1)
+        except self._failures as error:
+            raise BrokerUnavailable(f"give back lost jobs: {type(error).__name__}: {error}") from error
+        self._given_back = time.monotonic()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.release()
 
 
 class Housekeeping:
     """Turned by the worker's main thread, some ten times a second; what is not due costs nothing.
 
     Args:
-        catalogue: Where to announce.
-        tasks: What to announce.
+        announcement: Of the worker's tasks.
         leases: Of the running jobs.
         delays: Where delayed jobs wait; None where the broker keeps none.
-        connection: To the queue, for giving back lost jobs; None where the broker does so itself.
-        health: Told of every turn, and as ``catalogue`` whether announcing works.
+        lost: Jobs of dead workers; None where the broker gives them back itself.
+        lease_seconds: How long a lease lasts.
+        health: Told of every turn.
         outage: Says in the log when the queue's server is away.
     """
 
     def __init__(
         self,
-        catalogue: Catalogue,
-        tasks: list[Task[..., Any]],
+        announcement: Announcement,
         leases: Leases,
         delays: Delays | None,
-        connection: kombu.Connection | None,
+        lost: LostJobs | None,
+        lease_seconds: int,
         health: Health,
         outage: Outage,
     ) -> None:
-        self._catalogue = catalogue
-        self._tasks = tasks
+        self._announcement = announcement
         self._leases = leases
         self._delays = delays
-        self._connection = connection
+        self._lost = lost
+        self._renew_every = lease_seconds / 4
         self._health = health
         self._outage = outage
-        self._announced = self._restored = self._renewed = float("-inf")
+        self._renewed = float("-inf")
         self._not_before = 0.0
 
-    def turn(self) -> None:
-        """Do what is due; a server that is away is left alone for a second."""
+    def turn(self, *, draining: bool = False) -> None:
+        """Do what is due; a server that is away is left alone for a second.
+
+        Args:
+            draining: The worker takes no more jobs: only keep the leases of those that run.
+        """
         self._health.turned()
         if time.monotonic() < self._not_before:
             return
         try:
-            self._announce()
-            self.keep_leases()
-            self._give_back()
-            if self._delays is not None:
-                self._delays.release()
-        except (BrokerUnavailable, kombu.exceptions.KombuError, *self._lost()) as error:
+            self._keep_leases()
+            if not draining:
+                self._look_after_the_queue()
+        except BrokerUnavailable as error:
             self._not_before = time.monotonic() + _AFTER_FAILURE_SECONDS
-            self._health.fails("catalogue", str(error))
-            self._announced = float("-inf")
-            self._outage.failed(error, "next attempt in 1.0 s")
-
-    def keep_leases(self) -> None:
-        """Renew the leases of running jobs when it is time.
-
-        Raises:
-            BrokerUnavailable: Redis did not answer.
-        """
-        if time.monotonic() - self._renewed > _LEASE_SECONDS:
-            self._leases.renew()
-            self._renewed = time.monotonic()
+            self._outage.failed(error, f"next attempt in {_AFTER_FAILURE_SECONDS} s")
+        except Exception:  # noqa: BLE001 - the worker goes on without it
+            self._not_before = time.monotonic() + _AFTER_FAILURE_SECONDS
+            _log.exception("housekeeping failed; next attempt in %g s", _AFTER_FAILURE_SECONDS)
 
     def close(self) -> None:
         """Close the connection."""
-        if self._connection is not None:
-            self._connection.release()
+        if self._lost is not None:
+            self._lost.close()
 
-    def _announce(self) -> None:
-        if time.monotonic() - self._announced > _ANNOUNCE_SECONDS:
-            self._catalogue.announce(self._tasks)
-            self._announced = time.monotonic()
-            self._health.works("catalogue")
+    def _look_after_the_queue(self) -> None:
+        self._announcement.turn()
+        if self._lost is not None:
+            self._lost.turn()
+        if self._delays is not None:
+            self._delays.release()
 
-    def _give_back(self) -> None:
-        """Put what a dead worker held back into its queue, by kombu's own means."""
-        if self._connection is not None and time.monotonic() - self._restored > _RESTORE_SECONDS:
-            self._connection.default_channel.qos.restore_visible(num=_RESTORE_AT_ONCE, interval=1)
-            self._restored = time.monotonic()
-
-    def _lost(self) -> tuple[type[Exception], ...]:
-        return self._connection.connection_errors if self._connection is not None else ()
+    def _keep_leases(self) -> None:
+        if time.monotonic() - self._renewed > self._renew_every:
+            self._leases.renew()
+            self._renewed = time.monotonic()

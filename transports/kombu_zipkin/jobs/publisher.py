@@ -54,9 +54,9 @@ class JobPublisher:
         self._tracer = tracer
         self._timeout = timeout
         self._connection = connect(url, namespace=namespace, timeout=timeout)
-        store = Store(records_url or url, timeout=timeout)
-        self._catalogue = Catalogue(store, JobKeys(namespace))
-        self._delays = Delays(store, JobKeys(namespace)) if self._broker == "redis" else None
+        keys = JobKeys(namespace)
+        self._catalogue = Catalogue(Store(records_url or url, timeout=timeout), keys)
+        self._delays = Delays(Store(url, timeout=timeout), keys) if self._broker == "redis" else None
         self._records = JobRecords(records_url or url, namespace=namespace, timeout=timeout)
 
     @property
