@@ -4,6 +4,7 @@ import pytest
 
 from kombu_zipkin.errors import StreamUnavailable
 from kombu_zipkin.spans import (
+    GROUP,
     Appended,
     DeadRecord,
     Entry,
@@ -136,3 +137,22 @@ def test_a_redis_that_is_away_is_unavailable_and_its_password_is_not_told(url: s
     with pytest.raises(StreamUnavailable, match="append 3 spans") as failure:
         SpanStream(url).append(entry(1), report(3))
     assert "wrong" not in str(failure.value)
+
+
+def test_an_idle_entry_behind_thousands_of_busy_ones_is_claimed(redis_server: RedisServer, namespace: str) -> None:
+    """Redis looks at a part of the pending list in each call."""
+    stream, keys = SpanStream(redis_server.url, stream=namespace), StreamKeys(namespace)
+    stream.append(entry(1), report(3))
+    stream.close()
+    busy, idle, alive = (SpanGroup(redis_server.url, name, stream=namespace) for name in ("busy", "idle", "alive"))
+    assert len(busy.read(1, 100)) == 1
+    with redis_server.client() as client:
+        for _ in range(300):
+            client.xadd(keys.stream, {"v": "1"})
+        assert len(busy.read(299, 100)) == 299
+        assert len(idle.read(10, 100)) == 1
+        pending = client.xpending_range(keys.stream, GROUP, "-", "+", 1000, consumername="idle")
+        client.xclaim(keys.stream, GROUP, "idle", 0, [pending[0]["message_id"]], idle=60_000)
+    assert [received.id for received in alive.claim(10, idle_ms=30_000)] == [pending[0]["message_id"]]
+    for group in (busy, idle, alive):
+        group.close()

@@ -86,17 +86,22 @@ class SpanGroup:
         Raises:
             StreamUnavailable: Redis did not answer.
         """
+        cursor = "0-0"
+        entries: list[Any] = []
         with translated(f"claim from {self._keys.stream}"):
-            try:
-                answer: Any = self._client.xautoclaim(
-                    self._keys.stream, GROUP, self._consumer, idle_ms, start_id="0-0", count=count
-                )
-            except redis.ResponseError as error:
-                if "NOGROUP" not in str(error):
-                    raise
-                return []
-        entries = list(answer[1])
-        self._forget([entry_id for entry_id, fields in entries if entry_id is not None and not fields])
+            while not entries:  # each call looks at a part of what is pending
+                try:
+                    answer: Any = self._client.xautoclaim(
+                        self._keys.stream, GROUP, self._consumer, idle_ms, start_id=cursor, count=count
+                    )
+                except redis.ResponseError as error:
+                    if "NOGROUP" not in str(error):
+                        raise
+                    return []
+                cursor, entries = answer[0].decode(), list(answer[1])
+                if cursor == "0-0":
+                    break
+            self._forget([entry_id for entry_id, fields in entries if entry_id is not None and not fields])
         return _parse((entry_id, fields) for entry_id, fields in entries if entry_id is not None and fields)
 
     def renew(self, held: Iterable[Received]) -> None:
