@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 import threading
 
@@ -290,3 +291,16 @@ class Memory(BaseTransportHandler):
 
     def send(self, payload: bytes | str) -> None:
         self.payloads.append(str(payload))
+
+
+def test_a_child_process_does_not_report_its_parents_root_again(tracer: Tracer, recorder: SpanRecorder) -> None:
+    """A fork inside a request leaves the open span to the parent, even if the child unwinds."""
+    try:
+        with tracer.root("buy"):
+            pid = os.fork()
+            if pid == 0:
+                raise SystemExit
+    except SystemExit:
+        os._exit(len(recorder.spans))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert len(recorder.spans) == 1

@@ -1,5 +1,6 @@
 """An open span: a context manager that takes tags and annotations, and is reported when it ends."""
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -111,7 +112,7 @@ class RootSpan(ActiveSpan):
     concurrent asyncio tasks apart; the tracer that was there before comes back at the end.
     """
 
-    __slots__ = ("_report", "_token")
+    __slots__ = ("_pid", "_report", "_token")
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class RootSpan(ActiveSpan):
         self._report = report
 
     def __enter__(self) -> Self:
+        self._pid = os.getpid()
         self._token = ambient.enter(self._tracer)
         self._tracer.set_transport_configured(bool(self.context.sampled))
         return super().__enter__()
@@ -135,7 +137,7 @@ class RootSpan(ActiveSpan):
     ) -> None:
         super().__exit__(kind, error, trace)
         ambient.leave(self._tracer, self._token)
-        if self.context.sampled:
+        if self.context.sampled and self._pid == os.getpid():  # a forked child leaves it to its parent
             self._report([self._complete(span) for span in self._tracer.get_spans()])
             self._tracer.clear()
         self._tracer.set_transport_configured(False)
