@@ -488,3 +488,15 @@ def test_a_worker_that_was_quicker_is_not_overwritten(redis_url: str, namespace:
     assert found is not None
     assert (found.state, found.attempts) == (JobState.RUNNING, 1)
     records.close()
+
+
+def test_closing_one_publisher_leaves_the_others_alone(
+    working: Working, publisher: JobPublisher, records: JobRecords, redis_url: str, namespace: str
+) -> None:
+    """They may have the same address, and kombu shares its pools by address."""
+    with working(add):
+        second = JobPublisher(redis_url, Tracer("w", SpanRecorder(), host="10.0.0.1"), namespace=namespace)
+        second.publish("add", a=1)
+        publisher.publish("add", a=1)
+        second.close()
+        assert finished(records, publisher.publish("add", a=2)).result == 3

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import kombu.exceptions
-from kombu import pools
+from kombu.pools import ProducerPool
 
 from kombu_zipkin.broker import broker_name, connect
 from kombu_zipkin.errors import BrokerUnavailable, ConfigurationError, InvalidJob, JobTooLarge
@@ -22,6 +22,7 @@ from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
 
 _log = logging.getLogger(__name__)
 
+_POOL: Final = 10
 _LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
 
 
@@ -54,6 +55,8 @@ class JobPublisher:
         self._tracer = tracer
         self._timeout = timeout
         self._connection = connect(url, namespace=namespace, timeout=timeout)
+        # a pool of its own: kombu's global ones are shared by address, and closed for all by whoever closes one
+        self._producers = ProducerPool(connections=self._connection.Pool(_POOL), limit=_POOL)
         keys = JobKeys(namespace)
         self._catalogue = Catalogue(Store(records_url or url, timeout=timeout), keys)
         self._delays = Delays(Store(url, timeout=timeout), keys) if self._broker == "redis" else None
@@ -97,7 +100,8 @@ class JobPublisher:
 
     def close(self) -> None:
         """Close the connections."""
-        pools.producers[self._connection].force_close_all()
+        self._producers.force_close_all()
+        self._producers.connections.force_close_all()
         self._records.close()
 
     def _send(self, job: Job, body: bytes, span: ActiveSpan, delay_ms: int) -> None:
@@ -114,7 +118,7 @@ class JobPublisher:
         connection = self._connection
         failures = (*connection.connection_errors, *connection.channel_errors, kombu.exceptions.KombuError)
         try:
-            with pools.producers[connection].acquire(block=True, timeout=self._timeout) as producer:
+            with self._producers.acquire(block=True, timeout=self._timeout) as producer:
                 producer.publish(
                     body,
                     exchange="",
