@@ -13,6 +13,7 @@ from producer.app import create_app
 from producer.settings import ProducerSettings
 
 _FLUSH_SECONDS = 3.0
+_MAX_BODY_BYTES = 1024 * 1024  # the app's own limit is lower; beyond this one nothing is even read
 
 
 def main() -> int:
@@ -41,7 +42,12 @@ def _listen(app: object, settings: ProducerSettings) -> "waitress.server.BaseWSG
     host, port = settings.producer_host, settings.producer_port
     try:
         return waitress.create_server(
-            app, host=host, port=port, threads=settings.producer_threads, ident="kombu-zipkin"
+            app,
+            max_request_body_size=_MAX_BODY_BYTES,
+            host=host,
+            port=port,
+            threads=settings.producer_threads,
+            ident="kombu-zipkin",
         )
     except OSError as error:
         raise ConfigurationError(

@@ -45,6 +45,7 @@ def run(stack: Stack, console: Console, lock: FolderLock, *, verify: bool) -> in
             code = 0 if whole or not verify else 1
             stack.show_addresses()
             if not verify:
+                console.print("  Ctrl-C ends everything.", highlight=False)
                 stack.watch(stop)
     except StackError as error:
         console.print(f"stack: {error}", markup=False)

@@ -86,7 +86,6 @@ class Stack:
             self._console.print(f"  Zipkin        {self._zipkin_url}/zipkin/", highlight=False)
             dependencies = ZipkinLinks(self._zipkin_url).dependencies()
             self._console.print(f"  services      {dependencies}", highlight=False, soft_wrap=True)
-        self._console.print("  Ctrl-C ends everything.", highlight=False)
 
     def watch(self, stop: threading.Event) -> None:
         """Return when ``stop`` is set.
