@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kombu_zipkin.tracing import current_trace
-from tests.servers import Programs, RedisServer, ZipkinServer, wait_until
+from tests.servers import Programs, RabbitServer, RedisServer, ZipkinServer, find_rabbitmq, wait_until
 
 for _name in [name for name in os.environ if name.startswith(("PRODUCER_", "WORKER_", "RELAY_"))]:
     del os.environ[_name]  # a developer's own settings must not change what is tested
@@ -19,6 +19,16 @@ for _name in [name for name in os.environ if name.startswith(("PRODUCER_", "WORK
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """One Redis for all tests that do no harm to it; they keep to `namespace`."""
     server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]:
+    """One RabbitMQ for all tests; they keep to queues of their own."""
+    if find_rabbitmq() is None:
+        pytest.skip("no rabbitmq-server on this machine")
+    server = RabbitServer(tmp_path_factory.mktemp("rabbitmq"))
     yield server
     server.close()
 

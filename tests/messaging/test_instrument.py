@@ -10,6 +10,7 @@ from kombu.mixins import ConsumerMixin
 
 from kombu_zipkin.messaging import SENT, instrument_kombu, received, trace_consumer, trace_producer, untrace
 from kombu_zipkin.tracing import Kind, SpanRecorder, TraceContext, Tracer, current_trace, extract
+from tests.servers import wait_until
 
 SENDER = TraceContext("463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", None, True)
 
@@ -26,12 +27,20 @@ def tracer(recorder: SpanRecorder) -> Tracer:
     return Tracer("shop", recorder, host="10.0.0.1")
 
 
-@pytest.fixture(params=["redis", "memory"])
+@pytest.fixture(params=["redis", "memory", "amqp"])
 def connection(request: pytest.FixtureRequest, redis_url: str, namespace: str) -> Iterator[Connection]:
-    """A connection to a real Redis, then to kombu's memory transport."""
-    options = {"polling_interval": 0.01} if request.param == "memory" else {"global_keyprefix": f"{namespace}:"}
-    with Connection("memory://" if request.param == "memory" else redis_url, transport_options=options) as connection:
+    """A connection to a real Redis, to kombu's memory transport, and to a real RabbitMQ."""
+    options: dict[str, Any]
+    if request.param == "amqp":
+        url, options = request.getfixturevalue("rabbitmq").url, {}
+    elif request.param == "memory":
+        url, options = "memory://", {"polling_interval": 0.01}
+    else:
+        url, options = redis_url, {"global_keyprefix": f"{namespace}:"}
+    with Connection(url, transport_options=options) as connection:
         yield connection
+        for queue in (namespace, f"{namespace}-2"):
+            Queue(queue)(connection.channel()).delete()
 
 
 @pytest.fixture
@@ -53,9 +62,8 @@ def consume(connection: Connection, consumer: Consumer) -> None:
 
 def raw(connection: Connection, queue: Queue) -> Message:
     """Take one message as it is on the wire."""
-    message = queue(connection.default_channel).get()
-    assert message is not None
-    return message
+    bound = queue(connection.default_channel)
+    return wait_until(bound.get, "a message", seconds=5)
 
 
 def test_the_message_carries_the_producer_spans_context(
@@ -161,6 +169,77 @@ def test_a_message_that_goes_back_keeps_its_trace(
         second.ack()
     sent = recorder.named(f"publish {queue.name}")
     assert recorder.named("first").parent_id == recorder.named("second").parent_id == sent.span_id
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "bzip2", "zlib"])
+@pytest.mark.parametrize("serializer", ["json", "pickle", "raw"])
+@pytest.mark.parametrize("retry", [False, True])
+def test_every_way_to_publish_carries_the_trace(
+    connection: Connection,
+    queue: Queue,
+    tracer: Tracer,
+    recorder: SpanRecorder,
+    compression: str | None,
+    serializer: str,
+    retry: bool,
+) -> None:
+    """Whatever the body is made into; its size on the wire is a tag."""
+    body: Any = b"raw bytes" if serializer == "raw" else {"order": 7}
+    policy = {"max_retries": 1, "interval_start": 0}
+    trace_producer(Producer(connection), tracer).publish(
+        body, exchange="", routing_key=queue.name, declare=[queue], serializer=serializer, compression=compression,
+        retry=retry, retry_policy=policy if retry else None,
+    )  # fmt: skip
+    message = raw(connection, queue)
+    message.accept = {"application/json", "application/x-python-serialize", "application/data"}
+    with received(message, tracer, name="handled"):
+        assert message.decode() == body
+        message.ack()
+    sent = recorder.named(f"publish {queue.name}")
+    assert recorder.named("handled").parent_id == sent.span_id
+    assert int(str(sent.tags["messaging.message.body.size"])) > 0
+
+
+def test_an_exhausted_retry_marks_the_span_and_comes_out(tracer: Tracer, recorder: SpanRecorder) -> None:
+    """The broker is not there."""
+    options = {"max_retries": 0, "interval_start": 0}
+    with Connection("redis://127.0.0.1:1/0", transport_options=options) as connection:
+        producer = trace_producer(Producer(connection), tracer)
+        with pytest.raises(kombu.exceptions.OperationalError):
+            producer.publish({}, exchange="", routing_key="jobs", retry=True, retry_policy=options)
+    assert "OperationalError" in str(recorder.named("publish jobs").tags["error"])
+
+
+def test_a_simple_queue_is_traced_both_ways(
+    connection: Connection, tracer: Tracer, recorder: SpanRecorder, namespace: str
+) -> None:
+    """``put`` by instrumentation, ``get`` by ``received``, for it has no scope."""
+    undo = instrument_kombu(tracer)
+    try:
+        with connection.SimpleQueue(f"{namespace}-2") as simple:
+            simple.put({"order": 7})
+            message = simple.get(timeout=5)
+            with received(message, tracer):
+                message.ack()
+    finally:
+        undo()
+    sent = recorder.named(f"publish {namespace}-2")
+    assert recorder.named(f"process {namespace}-2").parent_id == sent.span_id
+
+
+def test_nested_consumption_keeps_the_ambient_trace(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """A ``Queue.get`` inside a request: the message's trace, then the request's again."""
+    publish(trace_producer(Producer(connection), tracer), queue)
+    with tracer.root("request") as request:
+        message = raw(connection, queue)
+        with received(message, tracer):
+            message.ack()
+        with tracer.child("after") as after:
+            assert after.context.trace_id == request.context.trace_id
+    assert recorder.named(f"process {queue.name}").trace_id == recorder.named(f"publish {queue.name}").trace_id
+    assert recorder.named("after").parent_id == request.context.span_id
 
 
 def test_an_exception_in_a_callback_marks_the_span(

@@ -2,8 +2,9 @@
 
 from tests.servers.process import Process
 from tests.servers.programs import Programs
+from tests.servers.rabbitmq import RabbitServer, find_rabbitmq
 from tests.servers.redis import RedisServer
 from tests.servers.waiting import wait_until
 from tests.servers.zipkin import ZipkinServer
 
-__all__ = ["Process", "Programs", "RedisServer", "ZipkinServer", "wait_until"]
+__all__ = ["Process", "Programs", "RabbitServer", "RedisServer", "ZipkinServer", "find_rabbitmq", "wait_until"]

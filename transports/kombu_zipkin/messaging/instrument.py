@@ -1,18 +1,23 @@
 """Trace somebody's kombu code: one producer, one consumer, or every one of the process."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import kombu
+from kombu.simple import SimpleBase
 
 from kombu_zipkin.messaging.headers import SENT, outgoing, without_b3
 from kombu_zipkin.messaging.receive import received
-from kombu_zipkin.tracing import Kind, Tracer
+from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
 
 _T = TypeVar("_T", kombu.Producer, kombu.Consumer)
 
-_HEADERS_POSITION: Final = 9  # of ``headers`` and ``exchange`` in kombu 5.7's Producer.publish, after the body
-_EXCHANGE_POSITION: Final = 11
+_PUBLISH_PARAMETERS: Final = tuple(inspect.signature(kombu.Producer.publish).parameters)[2:-1]
+"""What ``publish`` takes by position after the body, in kombu's own order."""
+_HEADERS_AFTER_BODY: Final = 3  # priority, content type and encoding stand between, in ``_publish``
+
 _IN_SCOPE: Final = "_kombu_zipkin_in_scope"
 TRACES_ITSELF: Final = "traces_itself"
 """A handler with this attribute set opens its own CONSUMER span; `instrument_kombu` leaves it alone."""
@@ -27,6 +32,7 @@ def trace_producer(producer: kombu.Producer, tracer: Tracer, *, broker: str = "r
         broker: The broker's service name in Zipkin.
     """
     producer.__dict__["publish"] = _TracedPublish(producer.publish, producer, tracer, broker)
+    producer.__dict__["_publish"] = _SizedPublish(producer._publish)
     return producer
 
 
@@ -46,9 +52,9 @@ def trace_consumer(consumer: kombu.Consumer, tracer: Tracer, *, broker: str = "r
 
 def untrace(either: _T) -> _T:
     """Take back `trace_producer` or `trace_consumer`; one that was not traced stays as it is."""
-    for name in ("publish", "receive", "on_message"):
+    for name in ("publish", "_publish", "receive", "on_message"):
         traced = either.__dict__.get(name)
-        if isinstance(traced, (_TracedPublish, _TracedHandler)):
+        if isinstance(traced, (_TracedPublish, _SizedPublish, _TracedHandler)):
             del either.__dict__[name]
             if name == "on_message":
                 either.__dict__[name] = traced.inner
@@ -67,10 +73,12 @@ def instrument_kombu(tracer: Tracer, *, broker: str = "redis") -> Callable[[], N
     """
     before = {
         (kombu.Producer, "publish"): kombu.Producer.publish,
+        (kombu.Producer, "_publish"): kombu.Producer._publish,
         (kombu.Consumer, "receive"): kombu.Consumer.receive,
         (kombu.Consumer, "on_message"): kombu.Consumer.on_message,
     }
     kombu.Producer.publish = _ClassWide(kombu.Producer.publish, _publish_of, tracer, broker)
+    kombu.Producer._publish = _ClassWide(kombu.Producer._publish, _sized_of, tracer, broker)
     kombu.Consumer.receive = _ClassWide(kombu.Consumer.receive, _receive_of, tracer, broker)
     kombu.Consumer.on_message = _ClassWideOnMessage(tracer, broker)
 
@@ -79,6 +87,12 @@ def instrument_kombu(tracer: Tracer, *, broker: str = "redis") -> Callable[[], N
             setattr(owner, name, original)
 
     return undo
+
+
+class _TracedHeaders(dict[str, Any]):
+    """Headers on their way from ``publish`` to ``_publish``, which is where the size of the body is known."""
+
+    span: ActiveSpan
 
 
 class _TracedPublish:
@@ -90,26 +104,46 @@ class _TracedPublish:
         self._tracer = tracer
         self._broker = broker
 
-    def __call__(self, body: Any, routing_key: str | None = None, *args: Any, **kwargs: Any) -> Any:
-        given = _given(args, kwargs, _HEADERS_POSITION, "headers") or {}
-        if SENT in given:  # the publisher has opened the span itself
-            return self.inner(body, routing_key, *args, **kwargs)
-        exchange = _given(args, kwargs, _EXCHANGE_POSITION, "exchange")
-        exchange = getattr(exchange or self._producer.exchange, "name", exchange) or ""
-        key = routing_key if routing_key is not None else self._producer.routing_key
-        destination = str(key or exchange or "queue")
+    def __call__(self, body: Any, *args: Any, **kwargs: Any) -> Any:
+        given = {**dict(zip(_PUBLISH_PARAMETERS, args, strict=False)), **kwargs}
+        own = given.get("headers") or {}
+        if SENT in own:  # the publisher has opened the span itself
+            return self.inner(body, *args, **kwargs)
+        exchange, destination = self._address(given)
         with self._tracer.child(f"publish {destination}", kind=Kind.PRODUCER, remote=self._broker) as span:
             span.tag("messaging.system", self._broker)
             span.tag("messaging.destination.name", destination)
             span.tag("messaging.operation.type", "send")
             if exchange:
                 span.tag("kombu.exchange", exchange)
-            traced = {**without_b3(given), **outgoing(span.context)}
-            if len(args) > _HEADERS_POSITION - 2:
-                args = (*args[: _HEADERS_POSITION - 2], traced, *args[_HEADERS_POSITION - 1 :])
-            else:
-                kwargs["headers"] = traced
-            return self.inner(body, routing_key, *args, **kwargs)
+            if given.get("message_id"):
+                span.tag("messaging.message.id", given["message_id"])
+            headers = _TracedHeaders({**without_b3(own), **outgoing(span.context)})
+            headers.span = span
+            return self.inner(body, **{**given, "headers": headers})
+
+    def _address(self, given: dict[str, Any]) -> tuple[str, str]:
+        """Return the exchange's name, and the routing key, or the exchange where there is none."""
+        exchange = given.get("exchange") or self._producer.exchange
+        name = str(getattr(exchange, "name", exchange) or "")
+        key = given.get("routing_key")
+        return name, str((self._producer.routing_key if key is None else key) or name or "queue")
+
+
+class _SizedPublish:
+    """``Producer._publish``, which gets the body as it goes over the wire."""
+
+    def __init__(self, inner: Callable[..., Any]) -> None:
+        functools.update_wrapper(self, inner)  # kombu's retry asks for the name
+        self.inner = inner
+
+    def __call__(
+        self, body: Any, priority: Any, kind: Any, encoding: Any, headers: Any, *args: Any, **kwargs: Any
+    ) -> Any:
+        if isinstance(headers, _TracedHeaders):
+            headers.span.tag("messaging.message.body.size", len(body))
+            headers = dict(headers)
+        return self.inner(body, priority, kind, encoding, headers, *args, **kwargs)
 
 
 class _TracedHandler:
@@ -171,10 +205,14 @@ def _publish_of(inner: Callable[..., Any], producer: Any, tracer: Tracer, broker
     return _TracedPublish(inner, producer, tracer, broker)
 
 
+def _sized_of(inner: Callable[..., Any], producer: Any, tracer: Tracer, broker: str) -> Callable[..., Any]:
+    return _SizedPublish(inner)
+
+
 def _receive_of(inner: Callable[..., Any], consumer: Any, tracer: Tracer, broker: str) -> Callable[..., Any]:
-    return _TracedHandler(inner, tracer, broker)
+    return inner if _only_buffers(consumer) else _TracedHandler(inner, tracer, broker)
 
 
-def _given(args: tuple[Any, ...], kwargs: dict[str, Any], position: int, name: str) -> Any:
-    """Return an argument of ``publish`` that may be given by position (counted with the body) or by name."""
-    return args[position - 2] if len(args) > position - 2 else kwargs.get(name)
+def _only_buffers(consumer: kombu.Consumer) -> bool:
+    """Whether a consumer belongs to a ``SimpleQueue``: it keeps messages for ``get``, and handles nothing."""
+    return any(isinstance(getattr(each, "__self__", None), SimpleBase) for each in consumer.callbacks or ())
