@@ -54,5 +54,5 @@ def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics)
     Demo(service, links).register(app)
     Status(StatusPages(lambda: True, service.faults, metrics)).register(app)
     register_faults(app)
-    app.wsgi_app = TracingMiddleware(app.wsgi_app, tracer, ignored_paths=_UNTRACED)  # type: ignore[method-assign]
+    app.wsgi_app = TracingMiddleware(app.wsgi_app, tracer, ignored_paths=_UNTRACED, trusted=settings.producer_trusted)  # type: ignore[method-assign]
     return app

@@ -21,6 +21,9 @@ class ProducerSettings(ProgramSettings):
     producer_host: str = Field("127.0.0.1", description="Where the web app listens.")
     producer_port: int = Field(5000, ge=1, le=65535, description="Its port.")
     producer_threads: int = Field(8, ge=1, le=256, description="Requests served at a time.")
+    producer_trusted: bool = Field(
+        True, description="Whether to go by the trace headers of incoming requests; false at the edge to strangers."
+    )
     sample_rate: float = Field(1.0, ge=0, le=1, description="Share of the traces that begin here and are reported.")
 
     @classmethod

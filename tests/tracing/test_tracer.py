@@ -274,8 +274,8 @@ def test_the_recorder_says_what_it_has_instead(recorder: SpanRecorder, tracer: T
 def test_a_share_of_the_traces_is_chosen_by_id_alike_in_every_process() -> None:
     """At the rate asked for, and more traces at a higher rate."""
     ids = [f"{number:032x}" for number in range(1, 2**64, 2**64 // 1000)]
-    some = {each for each in ids if TraceIdSampler(0.25).is_sampled(each, "x")}
-    more = {each for each in ids if TraceIdSampler(0.5).is_sampled(each, "x")}
+    some = {each for each in ids if TraceIdSampler(0.25).is_sampled(each, "x", begins=True)}
+    more = {each for each in ids if TraceIdSampler(0.5).is_sampled(each, "x", begins=False)}
     assert 230 <= len(some) <= 270
     assert some < more
 

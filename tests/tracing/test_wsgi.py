@@ -1,13 +1,24 @@
 """A SERVER span around every request."""
 
 from collections.abc import Callable, Iterator
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import pytest
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from werkzeug.test import Client
 
-from kombu_zipkin.tracing import SPAN_KEY, Kind, SpanRecorder, Tracer, TracingMiddleware, current_trace
+from kombu_zipkin.tracing import (
+    NEVER,
+    SPAN_KEY,
+    Kind,
+    RuleSampler,
+    SpanRecorder,
+    Tracer,
+    TracingMiddleware,
+    current_trace,
+    http_call,
+)
 
 
 @pytest.fixture
@@ -147,3 +158,47 @@ def test_ignored_requests_are_not_traced(client: Client, recorder: SpanRecorder,
     """A health check must not fill Zipkin."""
     client.get(path, buffered=True)
     assert recorder.spans == []
+
+
+def test_strangers_are_not_gone_by(recorder: SpanRecorder) -> None:
+    """At the edge their ids and their debug flag are passed over."""
+    tracer = Tracer("shop", recorder, sampler=NEVER, host="10.0.0.1")
+    app = Client(TracingMiddleware(_hello, tracer, trusted=False))
+    trace_id = "463ac35c9f6413ad48485a3953bb6124"
+    answer = app.get("/", headers={"b3": f"{trace_id}-a2fb4a1d1a96d312-d"}, buffered=True)
+    assert recorder.spans == []
+    assert answer.headers["X-B3-TraceId"] != trace_id
+
+
+def test_the_sampler_s_rules_go_by_method_and_path(recorder: SpanRecorder) -> None:
+    """The route is known only later."""
+    sampler = RuleSampler({"GET /quiet*": NEVER})
+    app = Client(TracingMiddleware(_hello, Tracer("shop", recorder, sampler=sampler, host="10.0.0.1")))
+    for path in ("/quiet/1", "/loud"):
+        app.get(path, buffered=True)
+    assert [span.tags["http.path"] for span in recorder.spans] == ["/loud"]
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, None), (302, None), (404, "404"), (503, "503")])
+def test_an_outgoing_call_is_a_client_span_with_multi_headers(
+    recorder: SpanRecorder, status: int, error: str | None
+) -> None:
+    """Named by its method; credentials and query stay out of the tags."""
+    tracer = Tracer("shop", recorder, host="10.0.0.1")
+    with tracer.root("buy"), http_call(tracer, "GET", "http://user:secret@pay.example:80/cards/7?key=1") as call:
+        call.answered(status)
+    span = recorder.named("get")
+    assert (span.kind, span.tags.get("error")) == (Kind.CLIENT, error)
+    assert span.remote_endpoint is not None
+    assert span.remote_endpoint.service_name == "pay.example"
+    assert span.tags["http.path"] == "/cards/7"
+    assert "secret" not in str(span.tags)
+    assert call.headers == {
+        "X-B3-TraceId": span.trace_id, "X-B3-SpanId": span.span_id,
+        "X-B3-ParentSpanId": span.parent_id, "X-B3-Sampled": "1",
+    }  # fmt: skip
+
+
+def _hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
+    start_response("200 OK", [])
+    yield b"hello"

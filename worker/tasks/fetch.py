@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from kombu_zipkin.jobs import JobContext, task
-from kombu_zipkin.tracing import Kind, inject_http
+from kombu_zipkin.tracing import http_call
 
 _SECONDS: Final = 10.0
 _MAX_BYTES: Final = 4096
@@ -19,10 +19,8 @@ def fetch(context: JobContext, url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"url: expected http://host/path, got {url!r}")
     remote = "echo" if parts.path.startswith("/echo") else parts.hostname
-    with context.tracer.child("get", kind=Kind.CLIENT, remote=remote) as span:
-        span.tag("http.method", "GET")
-        span.tag("http.path", parts.path)
-        request = urllib.request.Request(url, headers=inject_http(span.context))  # noqa: S310 - the scheme is checked
+    with http_call(context.tracer, "GET", url, remote=remote) as call:
+        request = urllib.request.Request(url, headers=call.headers)  # noqa: S310 - the scheme is checked above
         with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
-            span.tag("http.status_code", response.status)
+            call.answered(response.status)
             return str(response.read(_MAX_BYTES).decode("utf-8", "replace"))

@@ -72,11 +72,12 @@ class AttemptRunner:
             self.malformed(message, fault)
             return
         task = self._shop.tasks.get(job_message.task)
-        name = task.span_name if task is not None and task.span_name else f"process {job_message.task:.80}"
+        subject = f"process {job_message.task:.80}"
+        name = task.span_name if task is not None and task.span_name else subject
         headers = dict(message.headers)
         with (
             self._shop.leases.held(message.delivery_tag),
-            received(message, self._shop.tracer, name=name, broker=self._shop.broker) as span,
+            received(message, self._shop.tracer, name=name, broker=self._shop.broker, subject=subject) as span,
         ):
             _Attempt(self._shop, message, headers, span, job_message, task).run()
 

@@ -15,7 +15,7 @@ _SETTLED: Final = {"ack": "acknowledged", "reject": "rejected", "requeue": "requ
 
 @contextmanager
 def received(
-    message: Message, tracer: Tracer, *, name: str | None = None, broker: str = "redis"
+    message: Message, tracer: Tracer, *, name: str | None = None, broker: str = "redis", subject: str | None = None
 ) -> Iterator[ActiveSpan]:
     """Continue the trace of a message while it is handled: for ``Queue.get``, ``SimpleQueue`` and hand-made loops.
 
@@ -28,13 +28,16 @@ def received(
         tracer: Makes the spans.
         name: The span's name; ``process <queue>`` without one.
         broker: The broker's service name in Zipkin.
+        subject: What the sampler's rules go by, where the sender has not decided; None for the name.
     """
     now = time.time()
     headers: dict[str, Any] = message.headers or {}
     sent = extract(headers)
     queue = destination_of(message.delivery_info)
     message.headers = without_trace(headers)
-    with tracer.root(name or f"process {queue}", kind=Kind.CONSUMER, context=sent, remote=broker) as span:
+    with tracer.root(
+        name or f"process {queue}", kind=Kind.CONSUMER, context=sent, remote=broker, subject=subject
+    ) as span:
         span.annotate("received")
         _tag(span, message, queue, broker)
         if sent is not None and sent.span_id is not None:

@@ -7,10 +7,11 @@ from kombu_zipkin.tracing.active import ActiveSpan
 from kombu_zipkin.tracing.ambient import current_trace
 from kombu_zipkin.tracing.b3 import HEADERS, extract, inject_http, inject_message
 from kombu_zipkin.tracing.context import TraceContext, new_span_id, new_trace_id
+from kombu_zipkin.tracing.http import HttpCall, http_call
 from kombu_zipkin.tracing.logs import TraceLogFilter
 from kombu_zipkin.tracing.recorder import SpanRecorder
 from kombu_zipkin.tracing.reporter import Reporter
-from kombu_zipkin.tracing.sampling import ALWAYS, NEVER, Sampler, TraceIdSampler
+from kombu_zipkin.tracing.sampling import ALWAYS, NEVER, RateLimitSampler, RuleSampler, Sampler, TraceIdSampler
 from kombu_zipkin.tracing.tracer import Tracer
 from kombu_zipkin.tracing.wsgi import SPAN_KEY, TracingMiddleware
 
@@ -20,8 +21,11 @@ __all__ = [
     "NEVER",
     "SPAN_KEY",
     "ActiveSpan",
+    "HttpCall",
     "Kind",
+    "RateLimitSampler",
     "Reporter",
+    "RuleSampler",
     "Sampler",
     "Span",
     "SpanRecorder",
@@ -32,6 +36,7 @@ __all__ = [
     "TracingMiddleware",
     "current_trace",
     "extract",
+    "http_call",
     "inject_http",
     "inject_message",
     "new_span_id",

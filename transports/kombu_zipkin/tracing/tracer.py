@@ -52,6 +52,7 @@ class Tracer:
         kind: Kind | None = None,
         context: TraceContext | None = None,
         remote: str | None = None,
+        subject: str | None = None,
     ) -> AbstractContextManager[ActiveSpan]:
         """Open the first span of this process's part of a trace.
 
@@ -61,8 +62,11 @@ class Tracer:
             context: What the other side sent (`extract`); its span becomes the parent, never shared. None, or a lone
                 sampling state, starts a new trace.
             remote: Service name of the other side; without one Zipkin draws no edge.
+            subject: What the sampler's rules go by; None for the name.
         """
-        return RootSpan(name, self._begin(name, context), kind or Kind.LOCAL, self._local, remote, self._hand_over)
+        return RootSpan(
+            name, self._begin(subject or name, context), kind or Kind.LOCAL, self._local, remote, self._hand_over
+        )
 
     def child(
         self, name: str, *, kind: Kind | None = None, remote: str | None = None
@@ -97,15 +101,15 @@ class Tracer:
         span.debug = parent.debug
         self._hand_over([span])
 
-    def _begin(self, name: str, sent: TraceContext | None) -> TraceContext:
+    def _begin(self, subject: str, sent: TraceContext | None) -> TraceContext:
         """Make this span's context out of the one that was sent, and decide about sampling if nobody has."""
-        trace_id = sent.trace_id if sent is not None else None
-        parent_id = sent.span_id if sent is not None and trace_id is not None else None
-        trace_id = trace_id or new_trace_id()
+        sent_id = sent.trace_id if sent is not None else None
+        parent_id = sent.span_id if sent is not None and sent_id is not None else None
+        trace_id = sent_id or new_trace_id()
         debug = sent is not None and sent.debug
         sampled = True if debug else sent.sampled if sent is not None else None
         if sampled is None:
-            sampled = self._sampler.is_sampled(trace_id, name)
+            sampled = self._sampler.is_sampled(trace_id, subject, begins=sent_id is None)
         return TraceContext(trace_id, new_span_id(), parent_id, sampled, debug)
 
     def _hand_over(self, spans: Sequence[Span]) -> None:

@@ -27,9 +27,14 @@ class TracingMiddleware:
         app: The WSGI application.
         tracer: Opens the spans.
         ignored_paths: Requests that are not traced, such as ``/health``, ``GET /jobs`` or ``/static/*``.
+        trusted: Whether to go by the trace headers of whoever sends a request. At the edge to strangers False: their
+            ids and decisions are passed over then (a debug flag would get past every sampler).
     """
 
-    def __init__(self, app: WSGIApplication, tracer: Tracer, *, ignored_paths: Collection[str] = ()) -> None:
+    def __init__(
+        self, app: WSGIApplication, tracer: Tracer, *, ignored_paths: Collection[str] = (), trusted: bool = True
+    ) -> None:
+        self._trusted = trusted
         self._app = app
         self._tracer = tracer
         self._ignored = frozenset(path for path in ignored_paths if not path.endswith("*"))
@@ -38,9 +43,11 @@ class TracingMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request."""
         path, method = environ.get("PATH_INFO", ""), str(environ.get("REQUEST_METHOD", "")).lower()
-        if self._is_ignored(path, f"{method.upper()} {path}"):
+        subject = f"{method.upper()} {path}"
+        if self._is_ignored(path, subject):
             return self._app(environ, start_response)
-        root = self._tracer.root(method, kind=Kind.SERVER, context=_sent_context(environ))
+        sent = _sent_context(environ) if self._trusted else None
+        root = self._tracer.root(method, kind=Kind.SERVER, context=sent, subject=subject)
         span = root.__enter__()
         span.tag("http.method", method.upper())
         span.tag("http.path", path)
