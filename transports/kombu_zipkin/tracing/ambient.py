@@ -49,6 +49,5 @@ def current_trace() -> TraceContext | None:
 
 def attrs_of(context: TraceContext) -> ZipkinAttrs:
     """Translate a decided context with ids into py_zipkin's own."""
-    return ZipkinAttrs(
-        str(context.trace_id), context.span_id, context.parent_id, "1" if context.debug else "0", bool(context.sampled)
-    )
+    trace_id, span_id, parent_id, sampled, debug = context
+    return ZipkinAttrs(str(trace_id), span_id, parent_id, "1" if debug else "0", bool(sampled))

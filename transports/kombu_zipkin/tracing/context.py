@@ -3,15 +3,14 @@
 import os
 import random
 import time
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 _random = random.Random()  # noqa: S311 - trace ids are unique, not secret; a private one, so random.seed() elsewhere cannot repeat them
 os.register_at_fork(after_in_child=_random.seed)
 
 
-@dataclass(frozen=True, slots=True)
-class TraceContext:
-    """Ids and sampling state as they travel between processes.
+class TraceContext(NamedTuple):
+    """Ids and sampling state as they travel between processes; immutable.
 
     Attributes:
         trace_id: 16 or 32 lower-hex characters; None for a lone sampling state, which carries no ids.
@@ -29,7 +28,7 @@ class TraceContext:
 
     def decided(self, sampled: bool) -> "TraceContext":
         """Return this context with a sampling decision."""
-        return replace(self, sampled=sampled)
+        return self._replace(sampled=sampled)
 
 
 def new_trace_id() -> str:

@@ -45,9 +45,10 @@ class TraceIdSampler:
 
     def is_sampled(self, trace_id: str, subject: str, *, begins: bool) -> bool:
         """Decide by the trace id alone."""
+        if self.rate in (0.0, 1.0):
+            return self.rate == 1.0
         low = int(trace_id[-16:], 16)
-        magnitude = min(low, (1 << 64) - low)
-        return self.rate > 0.0 and magnitude <= self.rate * (1 << 63)
+        return min(low, (1 << 64) - low) <= self.rate * (1 << 63)
 
 
 ALWAYS: Final[Sampler] = TraceIdSampler(1.0)
