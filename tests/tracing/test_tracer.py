@@ -13,6 +13,7 @@ from py_zipkin.zipkin import zipkin_span
 from kombu_zipkin.tracing import (
     NEVER,
     Kind,
+    Span,
     SpanRecorder,
     TraceContext,
     TraceIdSampler,
@@ -304,3 +305,11 @@ def test_a_child_process_does_not_report_its_parents_root_again(tracer: Tracer, 
         os._exit(len(recorder.spans))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert len(recorder.spans) == 1
+
+
+def test_a_finished_span_has_every_attribute_that_py_zipkin_gives_one(tracer: Tracer, recorder: SpanRecorder) -> None:
+    """It is made without the constructor; the version is pinned."""
+    with tracer.root("x"):
+        pass
+    made = Span("a" * 32, "x", None, "b" * 16, Kind.LOCAL, 1.0, 1.0)
+    assert recorder.named("x").__dict__.keys() == made.__dict__.keys()

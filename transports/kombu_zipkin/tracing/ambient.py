@@ -50,4 +50,6 @@ def current_trace() -> TraceContext | None:
 def attrs_of(context: TraceContext) -> ZipkinAttrs:
     """Translate a decided context with ids into py_zipkin's own."""
     trace_id, span_id, parent_id, sampled, debug = context
-    return ZipkinAttrs(str(trace_id), span_id, parent_id, "1" if debug else "0", bool(sampled))
+    if trace_id is None or sampled is None:
+        raise ValueError(f"expected a decided context with ids, got {context}")
+    return ZipkinAttrs(trace_id, span_id, parent_id, "1" if debug else "0", sampled)

@@ -36,7 +36,7 @@ def new_trace_id() -> str:
 
     Source: openzipkin/b3-propagation and Amazon X-Ray, whose ids begin with the time.
     """
-    return f"{(int(time.time()) & 0xFFFFFFFF) << 96 | _random.getrandbits(96):032x}"
+    return f"{int(time.time()) & 0xFFFFFFFF:08x}{_random.randbytes(12).hex()}"
 
 
 def new_span_id() -> str:

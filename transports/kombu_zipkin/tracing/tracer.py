@@ -4,6 +4,7 @@ import logging
 import socket
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from typing import Final
 
 from py_zipkin import Kind
 from py_zipkin.encoding import Span, create_endpoint
@@ -16,6 +17,8 @@ from kombu_zipkin.tracing.reporter import Reporter
 from kombu_zipkin.tracing.sampling import ALWAYS, Sampler
 
 _log = logging.getLogger(__name__)
+
+_NOTHING_SENT: Final = TraceContext(None, None)
 
 
 class Tracer:
@@ -103,14 +106,13 @@ class Tracer:
 
     def _begin(self, subject: str, sent: TraceContext | None) -> TraceContext:
         """Make this span's context out of the one that was sent, and decide about sampling if nobody has."""
-        sent_id = sent.trace_id if sent is not None else None
-        parent_id = sent.span_id if sent is not None and sent_id is not None else None
+        sent_id, parent_id, _, sampled, debug = sent or _NOTHING_SENT
         trace_id = sent_id or new_trace_id()
-        debug = sent is not None and sent.debug
-        sampled = True if debug else sent.sampled if sent is not None else None
-        if sampled is None:
+        if debug:
+            sampled = True
+        elif sampled is None:
             sampled = self._sampler.is_sampled(trace_id, subject, begins=sent_id is None)
-        return TraceContext(trace_id, new_span_id(), parent_id, sampled, debug)
+        return TraceContext(trace_id, new_span_id(), parent_id if sent_id else None, sampled, debug)
 
     def _hand_over(self, spans: Sequence[Span]) -> None:
         try:
