@@ -11,6 +11,8 @@ from kombu.utils.json import loads
 DEAD_LETTER_REASON: Final = "dead-letter-reason"
 """Header of a dead letter: why it is one."""
 
+_BODY_ENCODINGS: Final = (None, "base64", "utf-8")
+
 
 class MalformedEnvelope(ValueError):
     """What lies in the queue is no kombu message; the message says why."""
@@ -29,7 +31,7 @@ def parse_envelope(raw: bytes) -> dict[str, Any]:
     """
     try:
         envelope = loads(raw)
-    except (ValueError, RecursionError) as error:
+    except Exception as error:
         raise MalformedEnvelope(f"not JSON: {type(error).__name__}") from error
     if not isinstance(envelope, dict):
         raise MalformedEnvelope(f"expected an object, got {type(envelope).__name__}")
@@ -82,6 +84,8 @@ def dead_envelope(raw: bytes, queue: str, reason: str) -> dict[str, Any]:
 def _check_body(body: object, encoding: object) -> None:
     if body is not None and not isinstance(body, str):
         raise MalformedEnvelope(f"expected the body to be text, got {type(body).__name__}")
+    if encoding not in _BODY_ENCODINGS:
+        raise MalformedEnvelope(f"expected body_encoding base64, utf-8 or none, got {encoding!r:.40}")
     if encoding == "base64" and body is not None:
         try:
             base64.b64decode(body.encode("ascii"))

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kombu import Message
 
-from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, UnknownTask
+from kombu_zipkin.errors import InvalidArguments, UnknownTask
 from kombu_zipkin.jobs.dead_letters import bury
 from kombu_zipkin.jobs.delays import Delays
 from kombu_zipkin.jobs.job import ATTEMPT, Job, JobMessage, JobState, MalformedJob, read_body
@@ -127,7 +127,7 @@ class _Attempt:
                 self._failed(error)
             else:
                 self._succeeded(result, time.perf_counter() - begun)
-        metrics.job_run.labels(job.task).observe(time.perf_counter() - begun)
+        metrics.job_run.labels(self._known_task()).observe(time.perf_counter() - begun)
 
     def _call(self) -> object:
         task = self._task
@@ -160,7 +160,8 @@ class _Attempt:
         wait_ms = random.randint(min(bound, 10), bound)  # noqa: S311 - full jitter
         now = time.time()
         due = now + wait_ms / 1000
-        again = {**self._headers, ATTEMPT: self._number + 1, BACK_OFF: int(now * 1_000_000)}
+        own = {name: value for name, value in self._headers.items() if name != "compression"}  # the body is opened
+        again = {**own, ATTEMPT: self._number + 1, BACK_OFF: int(now * 1_000_000)}
         again[SENT] = int(due * 1_000_000)
         delays.add(self._message.body, again, self._job.queue, self._job.id, int(due * 1000))
         self._record(lambda records: records.waiting(self._job, _words(error), _where(error)))
@@ -180,14 +181,17 @@ class _Attempt:
 
     def _ended(self, outcome: str) -> None:
         self._span.tag("job.outcome", outcome)
-        known = self._job.task if self._task is not None else ""  # a stranger's names must not fill the metrics
-        self._shop.metrics.jobs_finished.labels(known, outcome).inc()
+        self._shop.metrics.jobs_finished.labels(self._known_task(), outcome).inc()
+
+    def _known_task(self) -> str:
+        """The task's name for a metric, empty for a stranger's: those must not fill the page."""
+        return self._job.task if self._task is not None else ""
 
     def _record(self, write: Callable[[JobRecords], None]) -> None:
         """Write the record; the job does not depend on it."""
         try:
             write(self._shop.records)
-        except BrokerUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a record, the message is settled
             _log.warning("record of job %s not written: %s; the job goes on", self._job.id, error)
 
 
@@ -199,8 +203,18 @@ def _job(read: JobMessage, message: Message, span: ActiveSpan) -> Job:
 
 
 def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    """Write an error by type and message, whatever its text holds or does."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - somebody's __str__
+        text = "(its text cannot be made)"
+    return _writable(f"{type(error).__name__}: {text}")
 
 
 def _where(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+    return _writable("".join(traceback.format_exception(error)))
+
+
+def _writable(text: str) -> str:
+    """Replace what UTF-8 cannot carry, such as the lone surrogates of an undecodable file name."""
+    return text.encode("utf-8", "replace").decode()

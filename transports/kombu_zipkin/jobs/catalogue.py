@@ -1,5 +1,6 @@
 """The tasks that workers have announced, in Redis, so that publishers can check and offer them."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,11 +8,13 @@ from typing import Any, Final
 
 import orjson
 
-from kombu_zipkin.errors import UnknownTask
+from kombu_zipkin.errors import ConfigurationError, UnknownTask
 from kombu_zipkin.jobs.keys import JobKeys
 from kombu_zipkin.jobs.parameters import Parameter, Parameters
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.jobs.tasks import Task
+
+_log = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 5.0
 
@@ -65,7 +68,7 @@ class Catalogue:
         """
         with self._store.using("read the announced tasks") as redis:
             raw: Any = redis.hgetall(self._keys.tasks)
-        entries = [_read(name.decode(), text) for name, text in raw.items()]
+        entries = [entry for name, text in raw.items() if (entry := _read(name, text)) is not None]
         self._entries = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
         self._read_at = time.monotonic()
         return self._entries
@@ -94,7 +97,13 @@ def _write(task: Task[..., Any]) -> bytes:
     return orjson.dumps({"queue": task.queue, "doc": task.doc, "parameters": parameters})
 
 
-def _read(name: str, text: bytes) -> TaskEntry:
-    fields = orjson.loads(text)
-    parameters = [Parameter(p["name"], p["schema"], p["required"], p["default"]) for p in fields["parameters"]]
-    return TaskEntry(name, fields["queue"], fields["doc"], Parameters(name, parameters))
+def _read(raw_name: bytes, text: bytes) -> TaskEntry | None:
+    """Read one entry; None for one of another version, or nobody's: it must not hide the others."""
+    name = raw_name.decode("utf-8", "replace")
+    try:
+        fields = orjson.loads(text)
+        parameters = [Parameter(p["name"], p["schema"], p["required"], p["default"]) for p in fields["parameters"]]
+        return TaskEntry(name, fields["queue"], fields["doc"], Parameters(name, parameters))
+    except (ValueError, KeyError, TypeError, ConfigurationError) as error:
+        _log.warning("announced task %s cannot be read: %s; it is left out", name, error)
+        return None

@@ -19,8 +19,9 @@ def bury(message: Message, headers: Mapping[str, Any], reason: str) -> None:
     queue = dead_letter_queue(str(message.delivery_info.get("routing_key") or "queue"))
     kept = {name: value for name, value in headers.items() if name != "compression"}
     declared = [] if _is_redis(message) else [Queue(queue, Exchange(""), routing_key=queue)]
+    body = message.body if message.body is not None else b""
     Producer(message.channel).publish(
-        message.body if message.body is not None else b"",
+        body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body,
         exchange="",
         routing_key=queue,
         content_type=message.content_type or "application/octet-stream",

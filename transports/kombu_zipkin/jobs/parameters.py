@@ -10,11 +10,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
 
 from kombu_zipkin.errors import ConfigurationError, InvalidArguments
+from kombu_zipkin.jobs.schemas import may_be_text, type_of
 
 _RESERVED: Final = frozenset({"job_id", "delay_ms"})
-_JSON_TYPES: Final[Mapping[str, Any]] = {
-    "integer": int, "number": float, "string": str, "boolean": bool, "array": list, "object": dict, "null": None,
-}  # fmt: skip
 _WORDS: Final[Mapping[str, str]] = {
     "integer": "whole number", "number": "number", "string": "text", "boolean": "true or false",
     "array": "list", "object": "object", "null": "null",
@@ -56,7 +54,7 @@ class Parameters:
         self._task = task
         self.all = tuple(parameters)
         self._model = model or _model(
-            task, {p.name: (_python_type(p), ... if p.required else p.default) for p in parameters}
+            task, {p.name: (type_of(p.schema), ... if p.required else p.default) for p in parameters}
         )
 
     @classmethod
@@ -138,18 +136,12 @@ def _model(task: str, fields: Mapping[str, tuple[Any, Any]]) -> type[BaseModel]:
         raise ConfigurationError(f"task {task}: {error}") from error
 
 
-def _python_type(parameter: Parameter) -> Any:
-    kind = parameter.schema.get("type")
-    known = _JSON_TYPES.get(kind, Any) if isinstance(kind, str) else Any
-    return known if parameter.required or known is Any else known | None if known is not None else None
-
-
 def _takes_text(parameter: Parameter | None) -> bool:
     return parameter is not None and parameter.required and parameter.schema.get("type") == "string"
 
 
 def _typed(parameter: Parameter | None, text: str) -> Any:
-    if parameter is None or parameter.schema.get("type") == "string":
+    if parameter is None or may_be_text(parameter.schema):
         return text
     try:
         return json.loads(text)

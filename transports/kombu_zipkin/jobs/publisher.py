@@ -1,6 +1,7 @@
 """Publish jobs: checked, traced, in bounded time."""
 
 import logging
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -54,9 +55,8 @@ class JobPublisher:
             raise ConfigurationError(f"records_url: expected the URL of a Redis, for {self._broker} keeps no records")
         self._tracer = tracer
         self._timeout = timeout
-        self._connection = connect(url, namespace=namespace, timeout=timeout)
-        # a pool of its own: kombu's global ones are shared by address, and closed for all by whoever closes one
-        self._producers = ProducerPool(connections=self._connection.Pool(_POOL), limit=_POOL)
+        self._url, self._namespace = url, namespace
+        self._open()
         keys = JobKeys(namespace)
         self._catalogue = Catalogue(Store(records_url or url, timeout=timeout), keys)
         self._delays = Delays(Store(url, timeout=timeout), keys) if self._broker == "redis" else None
@@ -98,6 +98,15 @@ class JobPublisher:
             self._record(job)
         return job
 
+    def _open(self) -> None:
+        """Make a pool for this process: kombu closes what a multiprocessing child inherits.
+
+        Of its own: kombu's global pools are shared by address, and closed for all by whoever closes one.
+        """
+        self._pid = os.getpid()
+        self._connection = connect(self._url, namespace=self._namespace, timeout=self._timeout)
+        self._producers = ProducerPool(connections=self._connection.Pool(_POOL), limit=_POOL)
+
     def close(self) -> None:
         """Close the connections."""
         self._producers.force_close_all()
@@ -115,6 +124,8 @@ class JobPublisher:
 
     def _publish(self, job: Job, body: bytes, headers: Mapping[str, Any]) -> None:
         """Send once: a second attempt after a timeout could publish the job twice."""
+        if self._pid != os.getpid():
+            self._open()
         connection = self._connection
         failures = (*connection.connection_errors, *connection.channel_errors, kombu.exceptions.KombuError)
         try:

@@ -65,8 +65,8 @@ class Taker:
                     except TimeoutError:
                         connection.heartbeat_check()
                     self._works()
+                    self._backoff.reset()  # not on reconnecting: a message that cannot be handled would make it hot
 
     def _works(self) -> None:
         self._health.works("queue")
-        self._backoff.reset()
         self._outage.over()
