@@ -17,7 +17,7 @@ from kombu_zipkin.zipkin import Answer
         (400, "Cannot decode", Verdict.REFUSED),
         (413, "", Verdict.TOO_LARGE),
         (500, "413 Request Entity Too Large", Verdict.TOO_LARGE),
-        (503, "com.linecorp.armeria.server.RequestTimeoutException", Verdict.TOO_LARGE),
+        (503, "com.linecorp.armeria.server.RequestTimeoutException", Verdict.TIMED_OUT),
         (500, "java.util.zip.ZipException", Verdict.SUSPECT),
         (503, "", Verdict.LATER),
         (429, "", Verdict.LATER),

@@ -1,19 +1,24 @@
 """From the request's thread to the stream, and never in its way."""
 
 import logging
+import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import redis
 from py_zipkin.encoding import Encoding
 from py_zipkin.zipkin import zipkin_span
 
-from kombu_zipkin.spans import RedisStreamTransport, read_ledger
+from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.spans import RedisStreamTransport, StreamKeys, read_ledger
 from kombu_zipkin.tracing import Kind, Tracer
 from tests.servers import RedisServer, wait_until
 from tests.spans.making import make_span, make_spans, spans_in_stream
@@ -136,13 +141,141 @@ def test_what_cannot_be_sent_in_time_is_dropped_as_closed(own_redis: RedisServer
 
 
 def test_a_full_stream_is_not_appended_to(redis_url: str, namespace: str) -> None:
-    """The spans wait in the process until a relay has made room."""
+    """The spans wait in the process until a relay has made room; an empty stream takes any entry."""
     transport = RedisStreamTransport(redis_url, stream=namespace, linger_ms=0, budget_bytes=100)
+    transport.report(make_spans(2))
+    assert transport.flush(5)
     transport.report(make_spans(5))
     assert not transport.flush(0.5)
     counts = transport.close(0.2)
-    assert (counts.acknowledged, counts.dropped) == (0, {"closed": 5})
-    assert spans_in_stream(redis_url, namespace) == []
+    assert (counts.acknowledged, counts.dropped) == (2, {"closed": 5})
+    assert len(spans_in_stream(redis_url, namespace)) == 2
+
+
+def test_a_stream_emptied_by_hand_is_not_full_for_ever(redis_server: RedisServer, namespace: str) -> None:
+    """The budget goes by what is there."""
+    transport = RedisStreamTransport(redis_server.url, stream=namespace, linger_ms=0, budget_bytes=100)
+    for _ in range(2):
+        transport.report(make_spans(2))
+        assert transport.flush(5)
+        with redis_server.client() as client:
+            client.delete(StreamKeys(namespace).stream)
+    assert transport.close(1).acknowledged == 4
+
+
+def test_one_large_root_is_cut_into_entries_of_a_bearable_size(redis_url: str, namespace: str) -> None:
+    """By bytes, not by number alone."""
+    transport = RedisStreamTransport(redis_url, stream=namespace, linger_ms=0)
+    transport.report([make_span(str(number), tags={"body": "x" * 50_000}) for number in range(40)])
+    assert transport.flush(10)
+    transport.close(5)
+    with redis.Redis.from_url(redis_url) as client:
+        entries = client.xrange(StreamKeys(namespace).stream)
+    assert len(entries) == 4
+    assert len(spans_in_stream(redis_url, namespace)) == 40
+
+
+def test_flush_is_not_fooled_by_drops_of_later_spans(own_redis: RedisServer) -> None:
+    """It waits for what was handed over before, not for a number of spans."""
+    own_redis.stop()
+    transport = RedisStreamTransport(own_redis.url, linger_ms=0, max_spans=5)
+    transport.report(make_spans(5))
+    answers: list[bool] = []
+    waiting = threading.Thread(target=lambda: answers.append(transport.flush(1.5)))
+    waiting.start()
+    for _ in range(6):
+        transport.report(make_spans(5))
+    waiting.join()
+    transport.close(0)
+    assert answers == [False]
+
+
+ODD = '[{"traceId":"463ac35c9f6413ad48485a3953bb6124","id":"a2fb4a1d1a96d312","tags":{"traceId":"x"}}]'
+
+
+@pytest.mark.parametrize("payload", ["[]", ODD])
+def test_flush_is_not_fooled_by_a_wrong_estimate(transport: RedisStreamTransport, payload: str) -> None:
+    """How many spans an encoded list holds is known only when it is opened."""
+    transport.send(payload)
+    assert transport.flush(5)
+    assert transport.counts().held == 0
+
+
+def test_a_redis_that_never_answers_does_not_hold_up_the_end() -> None:
+    """Closing takes its time and no longer; nothing is held afterwards."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        transport = RedisStreamTransport(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", linger_ms=0)
+        transport.report(make_spans(2000))
+        begun = time.monotonic()
+        counts = transport.close(0.5)
+        took = time.monotonic() - begun
+    assert took < 3
+    assert (counts.created, counts.held, counts.dropped) == (2000, 0, {"closed": 2000})
+
+
+def test_a_process_out_of_threads_is_tried_again_at_the_next_span(
+    transport: RedisStreamTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is raised into the request."""
+
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", no_thread)
+        transport.report(make_spans(1))
+    transport.report(make_spans(1))
+    assert transport.flush(5)
+    assert transport.counts().acknowledged == 2
+
+
+def test_a_closed_transport_stays_closed(redis_url: str) -> None:
+    """A late span starts no thread."""
+    transport = RedisStreamTransport(redis_url)
+    transport.close(0)
+    before = threading.active_count()
+    transport.report(make_spans(1))
+    assert threading.active_count() == before
+    assert transport.counts().dropped == {"closed": 1}
+
+
+def test_a_signal_handler_may_trace_at_any_moment(transport: RedisStreamTransport) -> None:
+    """Also while its thread hands over; nothing waits for itself."""
+    previous = signal.signal(signal.SIGALRM, lambda number, frame: transport.report(make_spans(1)))
+    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+    try:
+        for _ in range(3000):
+            transport.report(make_spans(1))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+    assert transport.flush(10)
+    assert transport.counts().created > 3000
+
+
+def _report_in_child(url: str, stream: str) -> None:
+    RedisStreamTransport(url, stream=stream, linger_ms=60_000).report([make_span("in the child")])
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_multiprocessing_child_sends_what_it_has_at_its_end(redis_url: str, namespace: str, method: str) -> None:
+    """It leaves without atexit."""
+    context: Any = multiprocessing.get_context(method)
+    child = context.Process(target=_report_in_child, args=(redis_url, namespace))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    child.close()
+    assert [span["name"] for span in spans_in_stream(redis_url, namespace)] == ["in the child"]
+
+
+@pytest.mark.parametrize("url", ["http://localhost", "redis://localhost?client_nam=x", "redis://localhost:port"])
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    """And not by a thread that nobody looks at."""
+    with pytest.raises(ConfigurationError, match="Redis URL"):
+        RedisStreamTransport(url)
 
 
 def test_a_forked_child_sends_its_own_spans_and_never_its_parents(redis_url: str, namespace: str) -> None:

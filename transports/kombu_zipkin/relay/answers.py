@@ -15,6 +15,8 @@ class Verdict(Enum):
     """Settle it."""
     TOO_LARGE = auto()
     """Send it in halves."""
+    TIMED_OUT = auto()
+    """Zipkin needed too long: send it in halves, and wait if it is one entry."""
     REFUSED = auto()
     """Something in it is bad: look for it."""
     SUSPECT = auto()
@@ -25,7 +27,8 @@ class Verdict(Enum):
     """Zipkin cannot right now: keep it, wait."""
 
 
-_TOO_LARGE_TEXTS: Final = ("413 Request Entity Too Large", "RequestTimeoutException")
+_TOO_LARGE_TEXT: Final = "413 Request Entity Too Large"
+_TIMED_OUT_TEXT: Final = "RequestTimeoutException"
 _MAX_RETRY_AFTER_SECONDS: Final = 300.0
 
 
@@ -37,8 +40,10 @@ def judge(answer: Answer) -> Verdict:
     """
     if 200 <= answer.status < 300:
         return Verdict.ACCEPTED
-    if answer.status == 413 or any(text in answer.text for text in _TOO_LARGE_TEXTS):
+    if answer.status == 413 or _TOO_LARGE_TEXT in answer.text:
         return Verdict.TOO_LARGE
+    if _TIMED_OUT_TEXT in answer.text:
+        return Verdict.TIMED_OUT
     if answer.status == 400:
         return Verdict.REFUSED
     if answer.status == 500:

@@ -1,19 +1,14 @@
 """Deliver entries to Zipkin: all at once if it takes them, else down to the one that it refuses."""
 
-import logging
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-import orjson
+from collections.abc import Callable, Iterator, Sequence
 
 from kombu_zipkin.errors import ZipkinUnavailable
 from kombu_zipkin.relay.answers import Verdict, judge, retry_after_seconds
+from kombu_zipkin.relay.burial import bury_entry, dead_span, entry_of, fault_of, opened
 from kombu_zipkin.runtime import Metrics
-from kombu_zipkin.spans import CorruptPiece, DeadRecord, Entry, Piece, Received, Settlement, compress, expand, join
+from kombu_zipkin.spans import Piece, Received, Settlement, compress, join
 from kombu_zipkin.zipkin import Answer, ZipkinClient
-
-_log = logging.getLogger(__name__)
 
 
 class KeepAndWait(ZipkinUnavailable):
@@ -34,21 +29,23 @@ class Delivery:
     Args:
         client: The Zipkin to post to.
         metrics: Counts the POSTs.
+        before_post: Called before every POST, of which a bad batch may need many; may raise `KeepAndWait`.
     """
 
-    def __init__(self, client: ZipkinClient, metrics: Metrics) -> None:
+    def __init__(self, client: ZipkinClient, metrics: Metrics, before_post: Callable[[], None]) -> None:
         self._client = client
         self._metrics = metrics
+        self._before_post = before_post
 
-    def deliver(self, held: Sequence[Received]) -> Iterator[Settlement]:
-        """Post entries, yielding what became of them as soon as it is known.
+    def deliver(self, held: Sequence[Received]) -> Iterator[list[Settlement]]:
+        """Post entries, yielding what became of them after each POST that tells.
 
         Raises:
             ZipkinUnavailable: Zipkin takes nothing right now; what was not yielded is to be delivered again.
         """
-        for received in held:
-            if received.entry is None:
-                yield _bury_entry(received, received.fault or "malformed entry")
+        unreadable = [received for received in held if received.entry is None]
+        if unreadable:
+            yield [bury_entry(received, received.fault or "malformed entry") for received in unreadable]
         sound = [received for received in held if received.entry is not None]
         if sound:
             yield from self._send(sound)
@@ -63,39 +60,43 @@ class Delivery:
         if verdict is not Verdict.ACCEPTED:
             raise _keep(answer, verdict)
 
-    def _send(self, held: Sequence[Received]) -> Iterator[Settlement]:
-        answer, verdict = self._post([_entry(received).piece for received in held])
+    def _send(self, held: Sequence[Received]) -> Iterator[list[Settlement]]:
+        answer, verdict = self._post([entry_of(received).piece for received in held])
         if verdict is Verdict.ACCEPTED:
-            yield from (Settlement(received, _entry(received).spans) for received in held)
-            return
-        if verdict is Verdict.TOO_LARGE:
-            yield from self._halves(held, answer)
-            return
-        if verdict not in (Verdict.REFUSED, Verdict.SUSPECT):
+            yield [Settlement(received, entry_of(received).spans) for received in held]
+        elif verdict in (Verdict.TOO_LARGE, Verdict.TIMED_OUT) and len(held) > 1:
+            yield from self._halves(held)
+        elif verdict in (Verdict.TOO_LARGE, Verdict.REFUSED, Verdict.SUSPECT):
+            yield from self._look_into(held, answer, verdict)
+        else:
             raise _keep(answer, verdict)
-        faults = {received.id: _fault(_entry(received)) for received in held}
-        yield from (_bury_entry(received, fault, answer) for received in held if (fault := faults[received.id]))
+
+    def _look_into(self, held: Sequence[Received], answer: Answer, verdict: Verdict) -> Iterator[list[Settlement]]:
+        """Find what a refused POST was refused for: entries that are not what they promise, else a bad span."""
+        faults = {received.id: fault_of(received) for received in held}
+        corrupt = [bury_entry(received, fault, answer) for received in held if (fault := faults[received.id])]
+        if corrupt:
+            yield corrupt
         sound = [received for received in held if faults[received.id] is None]
-        if len(sound) < len(held) and sound:
+        if corrupt and sound:
             yield from self._send(sound)
         elif sound and verdict is Verdict.SUSPECT:
             raise _keep(answer, verdict)
+        elif len(sound) > 1:
+            yield from self._halves(sound)
         elif sound:
-            yield from self._halves(sound, answer)
+            self.probe()  # what refuses an empty list as well is not Zipkin, and makes no dead letters
+            yield [self._span_by_span(sound[0], answer)]
 
-    def _halves(self, held: Sequence[Received], answer: Answer) -> Iterator[Settlement]:
-        """Send each half for itself; a single entry is opened."""
-        if len(held) == 1:
-            yield self._span_by_span(held[0], answer)
-            return
+    def _halves(self, held: Sequence[Received]) -> Iterator[list[Settlement]]:
         middle = len(held) // 2
         yield from self._send(held[:middle])
         yield from self._send(held[middle:])
 
     def _span_by_span(self, received: Received, answer: Answer) -> Settlement:
         """Open one entry that Zipkin does not take as a whole: deliver its good spans, bury the others."""
-        spans = [orjson.dumps(span) for span in _opened(_entry(received))]
-        dead = [_dead_span(received, span, why) for span, why in self._refused(spans, answer)]
+        spans = opened(received)
+        dead = [dead_span(received, span, why) for span, why in self._refused(spans, answer)]
         return Settlement(received, len(spans) - len(dead), dead)
 
     def _refused(self, spans: Sequence[bytes], why: Answer) -> list[tuple[bytes, Answer]]:
@@ -114,6 +115,7 @@ class Delivery:
         raise _keep(answer, verdict)
 
     def _post(self, pieces: Sequence[Piece]) -> tuple[Answer, Verdict]:
+        self._before_post()
         body = join(pieces)
         begun = time.perf_counter()
         try:
@@ -129,68 +131,8 @@ class Delivery:
         return answer, verdict
 
 
-def _entry(received: Received) -> Entry:
-    if received.entry is None:
-        raise ValueError(f"entry {received.id} could not be read")
-    return received.entry
-
-
-def _opened(entry: Entry) -> list[Any]:
-    """Return the spans of an entry.
-
-    Raises:
-        ValueError: They do not inflate, are not JSON, or are not as many as promised.
-    """
-    spans = orjson.loads(b"[" + expand(entry.piece) + b"]")
-    if len(spans) != entry.spans:
-        raise ValueError(f"expected {entry.spans} spans, found {len(spans)}")
-    return list(spans)
-
-
-def _fault(entry: Entry) -> str | None:
-    """Check an entry that Zipkin did not take; None when it is what it promises."""
-    try:
-        _opened(entry)
-    except (CorruptPiece, ValueError) as error:
-        return f"corrupt payload: {error}"
-    return None
-
-
 def _keep(answer: Answer, verdict: Verdict) -> KeepAndWait:
     what = (
         "is it Zipkin's address, and does it let us in?" if verdict is Verdict.MISCONFIGURED else "it cannot right now"
     )
     return KeepAndWait(f"answered {answer.status} {answer.text[:120]!r}: {what}", retry_after_seconds(answer))
-
-
-def _bury_entry(received: Received, reason: str, answer: Answer | None = None) -> Settlement:
-    """Make one dead letter of a whole entry that nobody can read."""
-    raw = [part for pair in received.raw.items() for part in pair]
-    spans = _entry(received).spans if received.entry is not None else _claimed_spans(received)
-    fields: list[bytes | str | int] = ["reason", reason, *_origin(received, answer), "spans", spans, *raw]
-    _log.warning("entry %s is a dead letter now: %s; %d spans", received.id, reason, spans)
-    return Settlement(received, 0, [DeadRecord(spans, fields)])
-
-
-def _dead_span(received: Received, span: bytes, answer: Answer) -> DeadRecord:
-    _log.warning(
-        "a span of entry %s is a dead letter now: Zipkin answered %d %s", received.id, answer.status, answer.text
-    )
-    reason = "refused by Zipkin"
-    return DeadRecord(1, ["reason", reason, *_origin(received, answer), "spans", 1, "span", span])
-
-
-def _origin(received: Received, answer: Answer | None) -> list[bytes | str | int]:
-    """Where a dead letter came from and what Zipkin said to it."""
-    entry = received.entry
-    said: list[bytes | str | int] = [] if answer is None else ["status", answer.status, "answer", answer.text]
-    known: list[bytes | str | int] = (
-        [] if entry is None else ["producer", entry.producer, "first_seen_ms", entry.handed_over_ms]
-    )
-    return ["entry", received.id, "dead_ms", int(time.time() * 1000), *known, *said]
-
-
-def _claimed_spans(received: Received) -> int:
-    """The number of spans an unreadable entry says it has; 1 when even that is unreadable."""
-    text = received.raw.get(b"n", b"")
-    return int(text) if text.isdigit() and 0 < len(text) < 10 and int(text) > 0 else 1

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kombu_zipkin.errors import StreamUnavailable, ZipkinUnavailable
-from kombu_zipkin.relay.delivery import Delivery
+from kombu_zipkin.relay.delivery import Delivery, KeepAndWait
 from kombu_zipkin.relay.servers import Server
 from kombu_zipkin.relay.settings import RelaySettings
 from kombu_zipkin.runtime import Health, Metrics
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _READ_ENTRIES: Final = 200
 _BLOCK_MS: Final = 500
 _PROBE_SECONDS: Final = 15.0
+_DRAIN_SECONDS: Final = 5.0
+_AFTER_FAULT_SECONDS: Final = 1.0
 _NO_ENTRIES_HELD: Final = "the spans wait in the stream"
 
 
@@ -45,16 +47,20 @@ class Relay:
         self._health = health or Health(("redis", "zipkin"))
         self._consumer = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(3)}"
         self._group = SpanGroup(settings.redis_url, self._consumer, stream=settings.spans_stream)
-        self._client = ZipkinClient(settings.zipkin_url, timeout=settings.relay_post_timeout)
-        self._delivery = Delivery(self._client, self._metrics)
+        timeout = min(settings.relay_post_timeout, settings.relay_claim_after * 0.75)  # or another relay takes over
+        self._client = ZipkinClient(settings.zipkin_url, timeout=timeout)
+        self._delivery = Delivery(self._client, self._metrics, self._before_post)
         self._redis = Server(_log, "redis", "span stream", settings.redis_url, self._health, longest=5.0)
         self._zipkin = Server(_log, "zipkin", "Zipkin", settings.zipkin_url, self._health, longest=10.0)
         self._held: dict[str, Received] = {}
         self._claimed_at = self._posted_at = self._renewed_at = float("-inf")
+        self._stop = threading.Event()  # run's own, from there on
+        self._stopped_at: float | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, then finish the batch in hand; what Zipkin does not take then stays pending."""
         _log.info("relay %s begins", self._consumer)
+        self._stop = stop
         try:
             while not stop.is_set():
                 self._health.turned()
@@ -63,6 +69,10 @@ class Relay:
                 except StreamUnavailable as error:
                     self._held.clear()  # they stay pending in the stream, and come back by claim
                     stop.wait(self._redis.fails(error, _NO_ENTRIES_HELD))
+                except Exception:  # noqa: BLE001 - the next batch is not at fault
+                    self._held.clear()
+                    _log.exception("a batch could not be carried; it stays pending and is claimed again")
+                    stop.wait(_AFTER_FAULT_SECONDS)
         finally:
             self._leave()
 
@@ -108,26 +118,37 @@ class Relay:
     def _carry(self, chunk: list[Received], stop: threading.Event) -> bool:
         """Deliver and settle one POST's worth, for as long as Zipkin needs; False when ``stop`` was set before."""
         while left := [received for received in chunk if received.id in self._held]:
-            known: list[Settlement] = []
-            failure: ZipkinUnavailable | None = None
             try:
-                for settlement in self._delivery.deliver(left):
-                    known.append(settlement)  # noqa: PERF402 - what is known before an error must survive it
+                for settled in self._delivery.deliver(left):
+                    self._settle(settled, stop)
                 self._posted()
             except ZipkinUnavailable as error:
-                failure = error
-            self._settle(known, stop)
-            if failure is not None and not self._wait_for_zipkin(failure, stop):
-                return False
+                if not self._wait_for_zipkin(error, stop):
+                    return False
         return True
 
+    def _before_post(self) -> None:
+        """Before each POST, of which a bad batch may need many: stay alive, keep hold, and mind the end.
+
+        Raises:
+            KeepAndWait: It is high time to stop.
+            StreamUnavailable: Redis did not answer.
+        """
+        self._health.turned()
+        self._renew()
+        if self._stop.is_set():
+            self._stopped_at = self._stopped_at or time.monotonic()
+            if time.monotonic() - self._stopped_at > _DRAIN_SECONDS:
+                raise KeepAndWait("stopping")
+
     def _settle(self, known: list[Settlement], stop: threading.Event) -> None:
-        """Settle what is known. Redis away: again and again, for a second POST would not make it more delivered.
+        """Settle what became known. Redis away: again and again, for a second POST would not make it more delivered.
 
         Raises:
             StreamUnavailable: Redis is away, and ``stop`` is set.
         """
-        while known:
+        while True:
+            self._health.turned()
             try:
                 self._group.settle(known)
             except StreamUnavailable as error:
@@ -181,7 +202,7 @@ class Relay:
             if entry is not None and settlement.delivered:
                 self._metrics.relay_delay.observe(max(0.0, now - entry.handed_over_ms / 1000))
             for record in settlement.dead:
-                reason = "refused" if settlement.delivered else "unreadable"
+                reason = "refused" if "span" in record.fields else "unreadable"
                 self._metrics.relay_dead.labels(reason).inc(record.spans)
 
     def _watch_oldest(self) -> None:

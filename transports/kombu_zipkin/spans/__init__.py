@@ -2,7 +2,7 @@
 
 from kombu_zipkin.spans.buffer import SpanCounts
 from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, join
-from kombu_zipkin.spans.encoder import encode
+from kombu_zipkin.spans.encoder import dump_span, encode
 from kombu_zipkin.spans.entry import Entry
 from kombu_zipkin.spans.group import DeadRecord, Received, Settlement, SpanGroup
 from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
@@ -29,6 +29,7 @@ __all__ = [
     "SpanStream",
     "StreamKeys",
     "compress",
+    "dump_span",
     "encode",
     "expand",
     "join",

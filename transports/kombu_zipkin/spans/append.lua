@@ -14,6 +14,10 @@ local answer = 'reported'
 if spans > 0 then
   if sequence <= last then return 'repeated' end
   local held = tonumber(redis.call('HGET', KEYS[2], 'bytes') or 0)
+  if budget > 0 and held + charged > budget and redis.call('XLEN', KEYS[1]) == 0 then
+    redis.call('HDEL', KEYS[2], 'bytes') -- the stream was emptied behind our back, or this entry alone is over the budget
+    held = 0 - charged
+  end
   if budget > 0 and held + charged > budget then
     answer = 'full'
   else

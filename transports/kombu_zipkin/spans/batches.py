@@ -29,6 +29,7 @@ class Batcher:
         self._producer = producer
         self._sequence = 0
         self._left: list[bytes] = []
+        self._taken = 0
         self._left_since_ms = 0
         self._warned: set[str] = set()
 
@@ -40,12 +41,19 @@ class Batcher:
             handed = self._buffer.take()
             if handed is None:
                 break
+            self._taken += 1
             since_ms = since_ms or handed.at_ms
             encoded = self._encode(handed)
             spans += encoded
             size += sum(map(len, encoded))
-        self._left, self._left_since_ms = spans[MAX_SPANS:], since_ms if len(spans) > MAX_SPANS else 0
-        return self._entry(spans[:MAX_SPANS], since_ms) if spans else None
+        cut = _cut(spans)
+        self._left, self._left_since_ms = spans[cut:], since_ms if len(spans) > cut else 0
+        return self._entry(spans[:cut], since_ms) if spans else None
+
+    @property
+    def done(self) -> int:
+        """How many hand-overs lie in the entries made so far, to their last span."""
+        return self._taken - bool(self._left)
 
     def _entry(self, spans: list[bytes], since_ms: int) -> Entry:
         self._sequence += 1
@@ -79,3 +87,13 @@ class Batcher:
         level = logging.DEBUG if cause in self._warned else logging.WARNING
         self._warned.add(cause)
         _log.log(level, "spans dropped: %d, cause %s: %s; further ones are counted in counts()", spans, cause, error)
+
+
+def _cut(spans: list[bytes]) -> int:
+    """Return how many of the spans make one entry: by number and by bytes, at least one."""
+    size = 0
+    for number, span in enumerate(spans[:MAX_SPANS]):
+        size += len(span)
+        if size > MAX_BYTES and number:
+            return number
+    return min(len(spans), MAX_SPANS)

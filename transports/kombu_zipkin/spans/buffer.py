@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from py_zipkin.encoding import Span
 
+from kombu_zipkin.spans.wake import Wake
+
 
 @dataclass(frozen=True, slots=True)
 class HandOver:
@@ -55,7 +57,7 @@ class SpanBuffer:
     """
 
     def __init__(self, max_spans: int, max_bytes: int) -> None:
-        self.filled = threading.Event()
+        self.filled = Wake()
         self._max_spans = max_spans
         self._max_bytes = max_bytes
         self._lock = threading.RLock()  # guards everything below
@@ -63,7 +65,8 @@ class SpanBuffer:
         self._spans = self._bytes = 0
         self._created = self._acknowledged = self._held = 0
         self._dropped: dict[str, int] = {}
-        self._closed = False
+        self._closed = self._abandoned = False
+        self._queued = 0
 
     def put(self, handed: HandOver) -> None:
         """Take over spans, or drop and count them."""
@@ -77,11 +80,11 @@ class SpanBuffer:
                 self._count_drop("buffer_full", handed.count)
                 return
             self._waiting.append(handed)
+            self._queued += 1
             self._held += handed.count
             self._spans += handed.count
             self._bytes += size
-        if not self.filled.is_set():
-            self.filled.set()
+        self.filled.set()
 
     def take(self) -> HandOver | None:
         """Take the oldest hand-over out; its spans count as held until they are acknowledged or dropped."""
@@ -94,9 +97,9 @@ class SpanBuffer:
             return handed
 
     @property
-    def waiting_spans(self) -> int:
-        """How many spans wait to be taken."""
-        return self._spans
+    def queued(self) -> int:
+        """How many hand-overs were taken over so far."""
+        return self._queued
 
     def corrected(self, difference: int) -> None:
         """Correct an estimated number of spans, now that the encoded list was opened."""
@@ -107,20 +110,30 @@ class SpanBuffer:
     def acknowledged(self, spans: int) -> None:
         """Count spans that Redis has acknowledged."""
         with self._lock:
-            self._acknowledged += spans
-            self._held -= spans
+            if not self._abandoned:
+                self._acknowledged += spans
+                self._held -= spans
 
     def dropped(self, cause: str, spans: int) -> None:
         """Count spans that were held and are dropped."""
         with self._lock:
-            self._held -= spans
-            self._count_drop(cause, spans)
+            if not self._abandoned:
+                self._held -= spans
+                self._count_drop(cause, spans)
 
     def close(self) -> None:
         """Take no more: what is handed over from now on is dropped as ``closed``."""
         with self._lock:
             self._closed = True
         self.filled.set()
+
+    def abandon(self) -> None:
+        """Drop all that is held as ``closed``; what still happens to it is not counted any more."""
+        with self._lock:
+            if self._held and not self._abandoned:
+                self._count_drop("closed", self._held)
+            self._held, self._abandoned = 0, True
+            self._waiting.clear()
 
     def counts(self) -> SpanCounts:
         """Return where the spans are."""

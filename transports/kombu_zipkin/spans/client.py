@@ -33,7 +33,9 @@ def connect(url: str, *, timeout: float, connect_timeout: float = 2.0) -> Client
             health_check_interval=0,
             retry=Retry(NoBackoff(), 0),  # redis-py would send XADD again by itself
         )
-    except ValueError as error:
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # nothing is sent; an option of the URL may be none
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(f"Redis URL: {error}") from error
     return client
 

@@ -50,10 +50,10 @@ def encode_fields(fields: dict[str, Any]) -> bytes:
     Raises:
         SpanTooLarge: It stays too large with its tags cut.
     """
-    text = _dumps(fields)
+    text = dump_span(fields)
     if len(text) > MAX_SPAN_BYTES:
         tags = fields.get("tags") or {}
-        text = _dumps({**fields, "tags": {key: value[:_CUT_TAG_CHARACTERS] for key, value in tags.items()}})
+        text = dump_span({**fields, "tags": {key: value[:_CUT_TAG_CHARACTERS] for key, value in tags.items()}})
         if len(text) > MAX_SPAN_BYTES:
             raise SpanTooLarge(f"span of {len(text)} bytes: expected at most {MAX_SPAN_BYTES}")
     return text
@@ -161,6 +161,11 @@ def _text(value: object) -> str:
         return f"<{type(value).__name__}>"
 
 
-def _dumps(fields: Mapping[str, Any]) -> bytes:
+def dump_span(fields: Mapping[str, Any]) -> bytes:
+    """Write the fields of a span as JSON, with the bytes escaped that Zipkin would take for its v1 format.
+
+    Raises:
+        TypeError: They cannot be written: nested too deeply, or not JSON.
+    """
     text = orjson.dumps(fields)
     return text.replace(_V1_TRAP, _V1_ESCAPED) if _V1_TRAP in text else text

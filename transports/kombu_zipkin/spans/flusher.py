@@ -18,6 +18,7 @@ from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
 _log = logging.getLogger(__name__)
 
 _REPORT_SECONDS: Final = 10.0
+_LAST_WORDS_SECONDS: Final = 0.3
 
 
 class Flusher:
@@ -41,27 +42,32 @@ class Flusher:
         self._backoff = Backoff(0.05, 5.0)
         self._outage = Outage(_log, f"span stream on {server}")
         self._reported: ProducerReport | None = None
-        self._progress = threading.Condition()  # guards _hurried; notified after every batch
-        self._hurried = 0
+        self._progress = threading.Condition()  # guards _hurried and _done; notified after every batch
+        self._hurried = self._done = 0
         self._closing = threading.Event()
         self._never = threading.Event()
         self._give_up_at = float("inf")  # monotonic; set before _closing
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; a second call does nothing. The buffer's owner sees to it that only one calls at a time."""
+        """Start the thread; a second call does nothing. The buffer's owner sees to it that only one calls at a time.
+
+        Raises:
+            RuntimeError: The process has no thread left; a later call tries again.
+        """
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="kombu-zipkin-flusher", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="kombu-zipkin-flusher", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def flush(self, timeout: float) -> bool:
         """Wait until all handed over before is acknowledged or dropped; False if ``timeout`` seconds passed."""
-        target = self._buffer.counts().created
+        target = self._buffer.queued
         with self._progress:
             self._hurried += 1
             self._buffer.filled.set()
             try:
-                return self._progress.wait_for(lambda: self._settled() >= target, timeout)
+                return self._progress.wait_for(lambda: self._done >= target, timeout)
             finally:
                 self._hurried -= 1
 
@@ -71,11 +77,8 @@ class Flusher:
         self._buffer.close()
         self._closing.set()
         if self._thread is not None:
-            self._thread.join(timeout + 1.0)
-
-    def _settled(self) -> int:
-        counts = self._buffer.counts()
-        return counts.acknowledged + sum(counts.dropped.values())
+            self._thread.join(timeout + _LAST_WORDS_SECONDS)
+        self._buffer.abandon()  # what an append that hangs still holds
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -85,7 +88,6 @@ class Flusher:
             else:
                 self._report()
         self._send_waiting()
-        self._drop_rest()
         self._report()
         self._stream.close()
 
@@ -101,37 +103,42 @@ class Flusher:
                 self._buffer.acknowledged(entry.spans)
             else:
                 self._buffer.dropped("closed", entry.spans)
-            with self._progress:
-                self._progress.notify_all()
+            self._note_progress()
+        self._note_progress()
+
+    def _note_progress(self) -> None:
         with self._progress:
+            self._done = self._batcher.done
             self._progress.notify_all()
 
     def _deliver(self, entry: Entry) -> bool:
         """Append one entry, again and again as it is, until Redis has it or the time to give up has come."""
-        while True:
-            what_next = "the spans stay in this process"
-            try:
-                if self._stream.append(entry, self._counted()) is not Appended.FULL:
-                    self._backoff.reset()
-                    self._outage.over()
-                    return True
-                error = StreamUnavailable("the stream is over its byte budget")
-                what_next = "no relay empties it; start one: kombu-zipkin relay"
-            except StreamUnavailable as unavailable:
-                error = unavailable
+        while not self._closing.is_set() or time.monotonic() < self._give_up_at:
+            error, what_next = self._attempt(entry)
+            if error is None:
+                self._backoff.reset()
+                self._outage.over()
+                return True
             wait = self._backoff.next()
             self._outage.failed(error, f"{what_next}, next attempt in {wait:.1f} s")
             if time.monotonic() + wait >= self._give_up_at:
                 return False
             self._pause(wait)
+        return False
+
+    def _attempt(self, entry: Entry) -> tuple[Exception | None, str]:
+        """Append one entry once; return what went wrong, and what that means."""
+        try:
+            if self._stream.append(entry, self._counted()) is not Appended.FULL:
+                return None, ""
+            full = StreamUnavailable("the stream is over its byte budget")
+            return full, "no relay empties it; start one: kombu-zipkin relay"
+        except Exception as error:  # noqa: BLE001 - the entry is kept, whatever it was
+            return error, "the spans stay in this process"
 
     def _pause(self, seconds: float) -> None:
         """Wait; `close` cuts the wait short, but does not turn the attempts after it into a busy loop."""
         (self._never if self._closing.is_set() else self._closing).wait(seconds)
-
-    def _drop_rest(self) -> None:
-        while (entry := self._batcher.next()) is not None:
-            self._buffer.dropped("closed", entry.spans)
 
     def _counted(self) -> ProducerReport:
         counts = self._buffer.counts()
@@ -145,5 +152,5 @@ class Flusher:
         try:
             self._stream.report(self._producer, counted)
             self._reported = counted
-        except StreamUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - counts are for information
             _log.debug("counts not reported: %s; the next batch carries them", error)

@@ -2,7 +2,9 @@
 
 import atexit
 import functools
+import logging
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Sequence
@@ -16,6 +18,8 @@ from kombu_zipkin.spans.buffer import HandOver, SpanBuffer, SpanCounts
 from kombu_zipkin.spans.flusher import Flusher
 from kombu_zipkin.spans.keys import DEFAULT_STREAM
 from kombu_zipkin.spans.stream import DEFAULT_BUDGET_BYTES, SpanStream
+
+_log = logging.getLogger(__name__)
 
 _MAX_PAYLOAD_BYTES: Final = 512 * 1024
 _EXIT_SECONDS: Final = 2.0
@@ -42,6 +46,7 @@ class RedisStreamTransport(BaseTransportHandler):
     """
 
     _started: bool
+    _closed: bool
     _buffer: SpanBuffer
     _flusher: Flusher
 
@@ -85,7 +90,7 @@ class RedisStreamTransport(BaseTransportHandler):
         Returns:
             False if ``timeout`` seconds passed first.
         """
-        return self._flusher.flush(timeout) if self._started else True
+        return self._flusher.flush(timeout)
 
     def close(self, timeout: float = 5.0) -> SpanCounts:
         """Send what is left for at most ``timeout`` seconds, drop the rest as ``closed``, and stop the thread.
@@ -95,9 +100,7 @@ class RedisStreamTransport(BaseTransportHandler):
         """
         atexit.unregister(self._at_exit)
         with self._starting:
-            if not self._started:
-                self._buffer.close()
-                return self._buffer.counts()
+            self._closed = True
         self._flusher.close(timeout)
         return self._buffer.counts()
 
@@ -112,21 +115,34 @@ class RedisStreamTransport(BaseTransportHandler):
 
     def _start(self) -> None:
         with self._starting:
-            if not self._started:
-                self._started = True
+            if self._started or self._closed:
+                return
+            try:
                 self._flusher.start()
-                atexit.register(self._at_exit)
+            except RuntimeError as error:  # no thread to be had right now: the next span tries again
+                _log.debug("the flusher cannot start yet: %s", error)
+                return
+            self._started = True
+            atexit.register(self._at_exit)
+            if "multiprocessing.util" in sys.modules:  # its children leave without atexit
+                sys.modules["multiprocessing.util"].Finalize(self, _close_at_exit, (weakref.ref(self),), exitpriority=0)
 
     def _open(self) -> None:
         """Make everything that belongs to one process; a forked child makes its own and forgets its parent's."""
-        self._starting = threading.RLock()  # guards _started
-        self._started = False
+        self._starting = threading.RLock()  # guards _started and _closed
+        self._started = self._closed = False
         self._buffer = SpanBuffer(*self._bounds)
         stream = SpanStream(self._url, stream=self._stream, budget_bytes=self._budget)
         self._flusher = Flusher(self._buffer, stream, server=public_address(self._url), linger=self._linger)
 
     def _at_exit(self) -> None:
         self.close(_EXIT_SECONDS)
+
+
+def _close_at_exit(reference: "weakref.ref[RedisStreamTransport]") -> None:
+    transport = reference()
+    if transport is not None:
+        transport._at_exit()
 
 
 def _reopen(reference: "weakref.ref[RedisStreamTransport]") -> None:
