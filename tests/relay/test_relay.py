@@ -286,3 +286,72 @@ def test_a_relay_without_redis_is_not_ready_and_recovers(
     messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.INFO]
     assert sum("unavailable" in message for message in messages) == 1
     assert sum("available again" in message for message in messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "text"), [(400, "<html>Bad Request"), (503, "com.linecorp.armeria.server.RequestTimeoutException")]
+)
+def test_an_outage_that_looks_like_a_refusal_makes_no_dead_letter(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str, status: int, text: str
+) -> None:
+    """A proxy that refuses everything, and a Zipkin whose storage hangs."""
+    sink.answer = lambda spans: (status, text, {})
+    feed.append(encoded(5))
+    feed.append(encoded(5))
+    with relaying(sink.url):
+        wait_until(lambda: len(sink.posts) >= 4, "some attempts")
+        ledger = read_ledger(redis_url, stream=namespace)
+        assert (ledger.waiting, ledger.totals.get("dead", 0)) == (10, 0)
+        sink.answer = lambda spans: ACCEPTED
+        wait_settled(redis_url, namespace, 10)
+    assert read_ledger(redis_url, stream=namespace).totals["delivered"] == 10
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_an_entry_that_is_not_what_it_promises_does_not_end_the_relay(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str, status: int
+) -> None:
+    """A wrong number of spans, and one nested too deeply to be written again; the neighbours arrive."""
+
+    def answer(spans: list[dict[str, Any]]) -> Answer:
+        return (status, "no", {}) if any(span["name"] in ("miscounted", "deep") for span in spans) else ACCEPTED
+
+    sink.answer = answer
+    miscounted = [encode(make_span("miscounted"))]
+    feed.append([*miscounted, b""], compress(miscounted[0]))
+    deep = b'{"traceId":"463ac35c9f6413ad48485a3953bb6124","id":"a2fb4a1d1a96d312","name":"deep","x":%s}'
+    feed.append([deep % (b"[" * 300 + b"]" * 300)])
+    feed.append(encoded(4, "good"))
+    with relaying(sink.url):
+        wait_settled(redis_url, namespace, 7)
+    ledger = read_ledger(redis_url, stream=namespace)
+    assert (ledger.totals["delivered"], ledger.totals["dead"]) == (4, 3)
+
+
+def test_a_good_span_is_posted_by_itself_as_it_was_written(
+    zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """Zipkin would refuse it for the bytes of its old format, which are escaped."""
+    trap = make_span("listMyAnnotations")
+    feed.append([encode(trap), b'{"traceId":"UPPER","id":"a2fb4a1d1a96d312"}'])
+    with relaying(zipkin.url):
+        wait_settled(redis_url, namespace, 2)
+        zipkin.wait_for_trace(trap.trace_id, 1)
+    assert read_ledger(redis_url, stream=namespace).totals["dead"] == 1
+
+
+def test_slow_posts_do_not_make_two_relays_post_the_same(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """What is held is renewed before every POST."""
+
+    def slow(spans: list[dict[str, Any]]) -> Answer:
+        threading.Event().wait(0.4 if spans else 0)
+        return ACCEPTED
+
+    sink.answer = slow
+    for number in range(8):
+        feed.append(encoded(2, f"{number}"))
+    with relaying(sink.url, relay_post_spans=2), relaying(sink.url, relay_post_spans=2):
+        wait_settled(redis_url, namespace, 16)
+    assert len(sink.posts) == 8
