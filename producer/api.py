@@ -48,7 +48,7 @@ class JobApi:
     def list(self) -> ResponseReturnValue:
         """Return the latest jobs, newest first; ``?limit=`` 1 to 500, 50 without it."""
         text = request.args.get("limit", "50")
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
+        if len(text) > 9 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
             raise BadRequest(f"limit: expected 1..{_MAX_LIMIT}, got {text!r:.60}")
         return jsonify({"jobs": [whole(job, self._links) for job in self._service.latest(int(text))]})
 

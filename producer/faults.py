@@ -4,7 +4,7 @@ from typing import Final
 
 from flask import Flask, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidJob, JobTooLarge
 
@@ -34,7 +34,10 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         415: "content type: expected application/json",
     }
     status = error.code or 500
-    return _answer(status, sentences.get(status) or error.description or error.name)
+    response = _answer(status, sentences.get(status) or error.description or error.name)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(error.valid_methods)
+    return response
 
 
 def _answer(status: int, sentence: str) -> Response:

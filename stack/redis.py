@@ -38,7 +38,7 @@ def server_version(server: Path) -> tuple[int, ...]:
     """Return the version that a server's ``--version`` prints; (0,) when it prints none."""
     try:
         printed = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False).stdout
-    except OSError:
+    except (OSError, subprocess.TimeoutExpired):
         return (0,)
     found = re.search(r"v=(\d+)\.(\d+)\.(\d+)", printed)
     return tuple(int(number) for number in found.groups()) if found else (0,)

@@ -49,7 +49,9 @@ class Stack:
         redis_url = settings.redis_url or self._start_redis(stop)
         if settings.redis_url is not None and not redis.answers(redis_url):
             raise StackError(f"REDIS_URL: expected a Redis, nothing answers at {public_address(redis_url)}")
-        self._begin_zipkin()
+        self._begin_zipkin(stop)
+        if stop.is_set():
+            return
         env = {"REDIS_URL": redis_url, "ZIPKIN_URL": self._zipkin_url}
         worker = programs.worker_program(env, self._ports.take("worker", settings.worker_port))
         web_port = self._ports.take("web app", settings.producer_port)
@@ -60,6 +62,8 @@ class Stack:
         for program in (worker, producer):
             self._supervisor.wait_ready(program, _PROGRAM_SECONDS, stop)
         self._await_zipkin(stop)
+        if stop.is_set():
+            return
         relay_port = self._ports.take("relay", settings.relay_port)
         relay = programs.relay_program(env, relay_port, without_zipkin=self._without_zipkin is not None)
         self._supervisor.start(relay)
@@ -109,15 +113,15 @@ class Stack:
         self._supervisor.wait_ready(program, _SERVER_SECONDS, stop)
         return f"redis://127.0.0.1:{port}/0"
 
-    def _begin_zipkin(self) -> None:
+    def _begin_zipkin(self, stop: threading.Event) -> None:
         """Find or fetch Zipkin and start it; what needs it waits later. Without it, say why and go on."""
-        if self._zipkin_url:
+        if self._zipkin_url or stop.is_set():
             return
         port = self._ports.take("zipkin", self._settings.stack_zipkin_port)
         self._zipkin_url = f"http://localhost:{port}"
         try:
             program = java.find_java()
-            with _DownloadBar(self._console) as told:
+            with _DownloadBar(self._console, stop) as told:
                 jar = zipkin.find_jar(self._settings.stack_cache, self._settings.stack_maven_url, told)
         except Missing as missing:
             self._without_zipkin = str(missing)
@@ -143,7 +147,8 @@ class Stack:
 class _DownloadBar:
     """Shows a progress bar from the first byte on."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stop: threading.Event) -> None:
+        self._stop = stop
         columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
         self._progress = Progress("[bold]   stack[/] │ fetching Zipkin", *columns, console=console)
         self._task: int | None = None
@@ -155,6 +160,8 @@ class _DownloadBar:
         self._progress.stop()
 
     def _told(self, fetched: int, total: int) -> None:
+        if self._stop.is_set():
+            raise Missing("Zipkin is missing: its download was interrupted")
         if self._task is None:
             self._progress.start()
             self._task = self._progress.add_task("", total=total or None)

@@ -351,3 +351,40 @@ def test_a_consumer_mixin_is_traced(
     finally:
         undo()
     assert recorder.named(f"process {queue.name}").kind is Kind.CONSUMER
+
+
+def test_kombus_own_retry_idiom_works_on_a_traced_producer(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """``connection.ensure(producer, producer.publish)``."""
+    producer = trace_producer(Producer(connection), tracer)
+    ensured = connection.ensure(producer, producer.publish, max_retries=1)
+    ensured({"order": 7}, exchange="", routing_key=queue.name, declare=[queue])
+    assert recorder.named(f"publish {queue.name}")
+
+
+def test_headers_copied_from_another_message_do_not_pass_for_traced(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """A hop that forwards them gets a span and a context of its own."""
+    producer = trace_producer(Producer(connection), tracer)
+    publish(producer, queue)
+    first = raw(connection, queue)
+    first.ack()
+    publish(producer, queue, headers=first.headers)
+    second = raw(connection, queue)
+    second.ack()
+    assert first.headers["b3"] != second.headers["b3"]
+    assert len([span for span in recorder.spans if span.kind is Kind.PRODUCER]) == 2
+
+
+def test_an_acknowledgement_after_the_span_changes_it_no_more(
+    connection: Connection, queue: Queue, tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """It may be on its way already."""
+    publish(Producer(connection), queue)
+    message = raw(connection, queue)
+    with received(message, tracer):
+        pass
+    message.ack()
+    assert list(recorder.named(f"process {queue.name}").annotations) == ["received"]

@@ -75,7 +75,10 @@ def test_what_is_no_json_is_refused_with_a_sentence(
     assert sentence in answer["error"]
 
 
-@pytest.mark.parametrize(("path", "status"), [("/api/jobs/nobody", 404), ("/api/jobs?limit=0", 400), ("/api/no", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/jobs/nobody", 404), ("/api/jobs?limit=0", 400), (f"/api/jobs?limit={'9' * 5000}", 400), ("/api/no", 404)],
+)
 def test_what_is_not_there_is_told_in_json(system: Programs, path: str, status: int) -> None:
     """Also an unknown address."""
     found, answer = system.get(path)
@@ -196,3 +199,13 @@ def test_without_redis_the_app_says_so_soon_and_recovers(own_redis: RedisServer,
     own_redis.start()
     wait_until(lambda: programs.post("/api/jobs", {"task": "demo"})[0] == 202, "a job to be taken again")
     programs.close()
+
+
+def test_a_wrong_method_is_told_which_are_right(system: Programs) -> None:
+    """With the header that says so."""
+    call = urllib.request.Request(f"{system.url}/api/tasks", method="DELETE")
+    with pytest.raises(urllib.error.HTTPError) as failure:
+        urllib.request.urlopen(call)
+    with failure.value as error:
+        assert error.code == 405
+        assert "GET" in error.headers["Allow"]

@@ -1,6 +1,7 @@
 """Spans: roots, children, and plain py_zipkin among them."""
 
 import asyncio
+import contextvars
 import logging
 import os
 import socket
@@ -313,3 +314,36 @@ def test_a_finished_span_has_every_attribute_that_py_zipkin_gives_one(tracer: Tr
         pass
     made = Span("a" * 32, "x", None, "b" * 16, Kind.LOCAL, 1.0, 1.0)
     assert recorder.named("x").__dict__.keys() == made.__dict__.keys()
+
+
+def test_a_sampler_that_raises_breaks_no_work(recorder: SpanRecorder, caplog: pytest.LogCaptureFixture) -> None:
+    """It costs a trace too many."""
+
+    class Broken:
+        def is_sampled(self, trace_id: str, subject: str, *, begins: bool) -> bool:
+            raise KeyError(subject)
+
+    with Tracer("shop", recorder, sampler=Broken(), host="10.0.0.1").root("x"):
+        pass
+    assert len(recorder.spans) == 1
+    assert "the sampler raised" in caplog.text
+
+
+def test_a_thread_that_goes_on_with_a_copy_of_the_context_breaks_no_root(
+    tracer: Tracer, recorder: SpanRecorder
+) -> None:
+    """As ``asyncio.to_thread`` makes one; its late spans are lost, the root's are not."""
+    for _ in range(30):
+        stop = threading.Event()
+
+        def busy(stop: threading.Event = stop) -> None:
+            while not stop.is_set():
+                with tracer.child("aside"):
+                    pass
+
+        with tracer.root("buy"):
+            thread = threading.Thread(target=contextvars.copy_context().run, args=(busy,))
+            thread.start()
+        stop.set()
+        thread.join()
+    assert len([span for span in recorder.spans if span.name == "buy"]) == 30

@@ -202,3 +202,23 @@ def test_an_outgoing_call_is_a_client_span_with_multi_headers(
 def _hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterator[bytes]:
     start_response("200 OK", [])
     yield b"hello"
+
+
+def test_a_body_of_known_length_keeps_it(recorder: SpanRecorder) -> None:
+    """A server may ask for it, to write a Content-Length."""
+
+    def listed(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"hello"]
+
+    traced = TracingMiddleware(listed, Tracer("shop", recorder, host="10.0.0.1"))
+    body = traced({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, lambda *args: lambda data: None)
+    assert len(body) == 1  # type: ignore[arg-type]
+    assert list(body) == [b"hello"]
+    body.close()  # type: ignore[attr-defined]
+
+
+def test_a_path_is_tagged_as_a_person_reads_it(client: Client, recorder: SpanRecorder) -> None:
+    """WSGI hands it over as Latin-1."""
+    client.get("/jobs/café", buffered=True)
+    assert recorder.named("get /jobs/<job_id>").tags["http.path"] == "/jobs/café"

@@ -6,6 +6,7 @@ from typing import Any, Final
 from kombu import Exchange, Message, Producer, Queue
 
 from kombu_zipkin.broker import DEAD_LETTER_REASON, dead_letter_queue
+from kombu_zipkin.messaging import TracedHeaders
 
 _REASON_CHARACTERS: Final = 4096
 
@@ -26,7 +27,7 @@ def bury(message: Message, headers: Mapping[str, Any], reason: str) -> None:
         routing_key=queue,
         content_type=message.content_type or "application/octet-stream",
         content_encoding=message.content_encoding or "binary",
-        headers={**kept, DEAD_LETTER_REASON: reason[:_REASON_CHARACTERS]},
+        headers=TracedHeaders({**kept, DEAD_LETTER_REASON: reason[:_REASON_CHARACTERS]}),
         message_id=message.properties.get("message_id"),
         declare=declared,
     )

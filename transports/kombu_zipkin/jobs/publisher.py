@@ -4,7 +4,6 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Mapping
 from typing import Any, Final
 
 import kombu.exceptions
@@ -18,7 +17,7 @@ from kombu_zipkin.jobs.job import MAX_BODY_BYTES, Job, JobState, check_job_id, w
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
 from kombu_zipkin.jobs.records import JobRecords
 from kombu_zipkin.jobs.store import Store
-from kombu_zipkin.messaging import outgoing
+from kombu_zipkin.messaging import TracedHeaders, outgoing
 from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
 
 _log = logging.getLogger(__name__)
@@ -122,7 +121,7 @@ class JobPublisher:
         else:
             raise InvalidJob(f"delay_ms: expected 0, for {self._broker} keeps no delayed jobs")
 
-    def _publish(self, job: Job, body: bytes, headers: Mapping[str, Any]) -> None:
+    def _publish(self, job: Job, body: bytes, headers: TracedHeaders) -> None:
         """Send once: a second attempt after a timeout could publish the job twice."""
         if self._pid != os.getpid():
             self._open()
@@ -136,7 +135,7 @@ class JobPublisher:
                     routing_key=job.queue,
                     content_type="application/json",
                     content_encoding="utf-8",
-                    headers=dict(headers),
+                    headers=headers,
                     message_id=job.id,
                     retry=False,
                     declare=[kombu.Queue(job.queue, kombu.Exchange(""), routing_key=job.queue)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from kombu_zipkin.tracing import HEADERS as B3_HEADERS
-from kombu_zipkin.tracing import TraceContext, inject_message
+from kombu_zipkin.tracing import ActiveSpan, TraceContext, inject_message
 
 SENT: Final = "kombu-zipkin-sent-us"
 """Epoch microseconds of the publish; with a delay, of the moment the message was due."""
@@ -18,9 +18,20 @@ _TRACE_HEADERS: Final = _OUR_HEADERS | {"traceparent", "tracestate"}
 _LATEST_US: Final = 1 << 62
 
 
-def outgoing(context: TraceContext, *, sent_at: float | None = None) -> dict[str, Any]:
+class TracedHeaders(dict[str, Any]):
+    """Headers of a message whose PRODUCER span exists: `instrument_kombu` lets them pass.
+
+    Attributes:
+        span: That span, where the size of the body is still to be tagged; None otherwise.
+    """
+
+    span: ActiveSpan | None = None
+
+
+def outgoing(context: TraceContext, *, sent_at: float | None = None) -> TracedHeaders:
     """Return the headers of a message that is sent now, or at ``sent_at`` epoch seconds."""
-    return {**inject_message(context), SENT: int((time.time() if sent_at is None else sent_at) * 1_000_000)}
+    sent = int((time.time() if sent_at is None else sent_at) * 1_000_000)
+    return TracedHeaders({**inject_message(context), SENT: sent})
 
 
 def sent_seconds(headers: Mapping[str, Any]) -> float | None:

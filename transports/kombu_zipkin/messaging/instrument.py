@@ -8,9 +8,9 @@ from typing import Any, Final, TypeVar
 import kombu
 from kombu.simple import SimpleBase
 
-from kombu_zipkin.messaging.headers import SENT, outgoing, without_b3
+from kombu_zipkin.messaging.headers import TracedHeaders, outgoing, without_b3
 from kombu_zipkin.messaging.receive import received
-from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
+from kombu_zipkin.tracing import Kind, Tracer
 
 _T = TypeVar("_T", kombu.Producer, kombu.Consumer)
 
@@ -89,16 +89,11 @@ def instrument_kombu(tracer: Tracer, *, broker: str = "redis") -> Callable[[], N
     return undo
 
 
-class _TracedHeaders(dict[str, Any]):
-    """Headers on their way from ``publish`` to ``_publish``, which is where the size of the body is known."""
-
-    span: ActiveSpan
-
-
 class _TracedPublish:
     """``Producer.publish`` inside a PRODUCER span."""
 
     def __init__(self, inner: Callable[..., Any], producer: kombu.Producer, tracer: Tracer, broker: str) -> None:
+        functools.update_wrapper(self, inner)  # kombu's ``ensure`` asks for the name
         self.inner = inner
         self._producer = producer
         self._tracer = tracer
@@ -107,7 +102,7 @@ class _TracedPublish:
     def __call__(self, body: Any, *args: Any, **kwargs: Any) -> Any:
         given = {**dict(zip(_PUBLISH_PARAMETERS, args, strict=False)), **kwargs}
         own = given.get("headers") or {}
-        if SENT in own:  # the publisher has opened the span itself
+        if isinstance(own, TracedHeaders):  # the publisher has opened the span itself
             return self.inner(body, *args, **kwargs)
         exchange, destination = self._address(given)
         with self._tracer.child(f"publish {destination}", kind=Kind.PRODUCER, remote=self._broker) as span:
@@ -118,7 +113,7 @@ class _TracedPublish:
                 span.tag("kombu.exchange", exchange)
             if given.get("message_id"):
                 span.tag("messaging.message.id", given["message_id"])
-            headers = _TracedHeaders({**without_b3(own), **outgoing(span.context)})
+            headers = TracedHeaders({**without_b3(own), **outgoing(span.context)})
             headers.span = span
             return self.inner(body, **{**given, "headers": headers})
 
@@ -134,13 +129,13 @@ class _SizedPublish:
     """``Producer._publish``, which gets the body as it goes over the wire."""
 
     def __init__(self, inner: Callable[..., Any]) -> None:
-        functools.update_wrapper(self, inner)  # kombu's retry asks for the name
+        functools.update_wrapper(self, inner)  # as above
         self.inner = inner
 
     def __call__(
         self, body: Any, priority: Any, kind: Any, encoding: Any, headers: Any, *args: Any, **kwargs: Any
     ) -> Any:
-        if isinstance(headers, _TracedHeaders):
+        if isinstance(headers, TracedHeaders) and headers.span is not None:
             headers.span.tag("messaging.message.body.size", len(body))
             headers = dict(headers)
         return self.inner(body, priority, kind, encoding, headers, *args, **kwargs)
@@ -154,13 +149,13 @@ class _TracedHandler:
         self._tracer = tracer
         self._broker = broker
 
-    def __call__(self, *args: Any) -> Any:
-        message = args[-1]
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        message = kwargs["message"] if "message" in kwargs else args[-1]
         if message.__dict__.get(_IN_SCOPE):  # traced twice: class-wide and by itself
-            return self.inner(*args)
+            return self.inner(*args, **kwargs)
         message.__dict__[_IN_SCOPE] = True
         with received(message, self._tracer, broker=self._broker):
-            return self.inner(*args)
+            return self.inner(*args, **kwargs)
 
 
 class _ClassWide:

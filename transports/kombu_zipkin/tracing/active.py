@@ -106,6 +106,7 @@ class ActiveSpan:
             "annotations": self._annotations,
             "tags": self._tags,
         }
+        self._annotations, self._tags = {}, {}  # what comes late, such as an ack after the span, changes it no more
         return span
 
 
@@ -147,9 +148,16 @@ class RootSpan(ActiveSpan):
             return
         super().__exit__(kind, error, trace)
         if self._pid == os.getpid():  # a forked child leaves it to its parent
-            self._report([self._complete(span) for span in self._tracer.get_spans()])
+            self._report(self._collected())
         self._tracer.clear()
         self._tracer.set_transport_configured(False)
+
+    def _collected(self) -> list[Span]:
+        """Take the spans out; another thread that has a copy of this context may still be adding some."""
+        spans, finished = self._tracer.get_spans(), []
+        while spans:
+            finished.append(self._complete(spans.popleft()))
+        return finished
 
     def _complete(self, span: Span) -> Span:
         """Give a child that plain ``zipkin_span`` made what it cannot know: this host's address and the debug flag."""

@@ -111,16 +111,27 @@ class Tracer:
         if debug:
             sampled = True
         elif sampled is None:
-            sampled = self._sampler.is_sampled(trace_id, subject, begins=sent_id is None)
+            sampled = self._decide(trace_id, subject, sent_id is None)
         return TraceContext(trace_id, new_span_id(), parent_id if sent_id else None, sampled, debug)
+
+    def _decide(self, trace_id: str, subject: str, begins: bool) -> bool:
+        """Ask the sampler; one that raises costs a trace too many, not a request."""
+        try:
+            return self._sampler.is_sampled(trace_id, subject, begins=begins)
+        except Exception:  # noqa: BLE001 - tracing never breaks work
+            self._complain("the sampler raised; the trace is kept")
+            return True
+
+    def _complain(self, what: str) -> None:
+        level = logging.DEBUG if self._failing else logging.WARNING
+        self._failing = True
+        _log.log(level, what, exc_info=True)
 
     def _hand_over(self, spans: Sequence[Span]) -> None:
         try:
             self._reporter.report(spans)
         except Exception:  # noqa: BLE001 - tracing never breaks work
-            level = logging.DEBUG if self._failing else logging.WARNING
-            self._failing = True
-            _log.log(level, "spans not reported: the reporter raised; the work goes on", exc_info=True)
+            self._complain("spans not reported: the reporter raised; the work goes on")
 
 
 def _own_address() -> str | None:

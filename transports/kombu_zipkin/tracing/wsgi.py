@@ -50,11 +50,12 @@ class TracingMiddleware:
         root = self._tracer.root(method, kind=Kind.SERVER, context=sent, subject=subject)
         span = root.__enter__()
         span.tag("http.method", method.upper())
-        span.tag("http.path", path)
+        span.tag("http.path", path.encode("latin-1", "replace").decode("utf-8", "replace"))  # as PEP 3333 has it
         environ[SPAN_KEY] = span
         request = _Request(span, environ, method, root.__exit__)
         try:
-            return _TracedBody(self._app(environ, request.starting(start_response)), request)
+            body = self._app(environ, request.starting(start_response))
+            return (_SizedBody if hasattr(body, "__len__") else _TracedBody)(body, request)
         except BaseException as error:
             request.finish(error)
             raise
@@ -128,6 +129,13 @@ class _TracedBody:
             self._request.finish(error)
             raise
         self._request.finish()
+
+
+class _SizedBody(_TracedBody):
+    """A body whose length a server may ask for, to write a Content-Length."""
+
+    def __len__(self) -> int:
+        return len(self._body)  # type: ignore[arg-type] # asked for before
 
 
 def _sent_context(environ: WSGIEnvironment) -> TraceContext | None:
