@@ -5,6 +5,7 @@ import contextvars
 import logging
 import os
 import socket
+import sys
 import threading
 
 import pytest
@@ -22,6 +23,7 @@ from kombu_zipkin.tracing import (
     Tracer,
     current_trace,
 )
+from kombu_zipkin.tracing.ambient import ambient
 
 SENT = TraceContext("463ac35c9f6413ad48485a3953bb6124", "a2fb4a1d1a96d312", "05e3ac9a4f6e3b90", True)
 
@@ -347,3 +349,73 @@ def test_a_thread_that_goes_on_with_a_copy_of_the_context_breaks_no_root(
         stop.set()
         thread.join()
     assert len([span for span in recorder.spans if span.name == "buy"]) == 30
+
+
+def test_concurrent_tasks_of_one_root_do_not_adopt_each_others_children(tracer: Tracer, recorder: SpanRecorder) -> None:
+    """Each child has a stack of its own for what is opened inside it, ours or py_zipkin's."""
+
+    async def step(number: int) -> None:
+        with tracer.child(f"step {number}"):
+            await asyncio.sleep(0.005 * number)
+            with tracer.child(f"query {number}"), zipkin_span("shop", span_name=f"detail {number}"):
+                await asyncio.sleep(0.01)
+
+    async def request() -> None:
+        with tracer.root("request"):
+            await asyncio.gather(*(step(number) for number in range(4)))
+
+    asyncio.run(request())
+    root = recorder.named("request")
+    for number in range(4):
+        below, query, detail = (recorder.named(f"{name} {number}") for name in ("step", "query", "detail"))
+        assert (below.parent_id, query.parent_id, detail.parent_id) == (root.span_id, below.span_id, query.span_id)
+
+
+def test_a_child_that_never_ends_is_forgotten_with_its_root(tracer: Tracer) -> None:
+    """Nothing stays current on the thread."""
+    with tracer.root("request"):
+        tracer.child("never ended").__enter__()
+    assert current_trace() is None
+
+
+def test_what_a_task_adds_after_its_root_has_ended_is_not_kept(tracer: Tracer) -> None:
+    """A task begun inside a request may live as long as the process."""
+
+    def late() -> int:
+        with tracer.child("late"), zipkin_span("shop", span_name="later"):
+            pass
+        current = ambient()
+        assert current is not None
+        return len(current.get_spans())
+
+    with tracer.root("request"), tracer.child("step"):
+        context = contextvars.copy_context()
+        assert context.run(late) == 2
+    assert context.run(late) == 0
+
+
+def test_a_thread_that_goes_on_below_an_ending_root_breaks_nothing(tracer: Tracer) -> None:
+    """As after a time-out of ``asyncio.to_thread``: its spans may be late, the request must not notice."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.is_set():
+            with tracer.child("late"):
+                pass
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            with tracer.root("request"):
+                thread = threading.Thread(target=contextvars.copy_context().run, args=(go_on,))
+                thread.start()
+                for _ in range(100):
+                    with tracer.child("step"):
+                        pass
+            stop.set()
+            thread.join()
+            stop.clear()
+    finally:
+        sys.setswitchinterval(interval)
+        stop.set()

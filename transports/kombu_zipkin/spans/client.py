@@ -1,5 +1,6 @@
 """Connections to the span stream's Redis, and its errors in this library's words."""
 
+import encodings.idna  # noqa: F401 - a name's first look-up imports it; see docs/rationale.md about forks
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files

@@ -23,6 +23,7 @@ _log = logging.getLogger(__name__)
 
 _MAX_PAYLOAD_BYTES: Final = 512 * 1024
 _EXIT_SECONDS: Final = 2.0
+_LAST_OF_ALL: Final = -1000  # multiprocessing's own finalizers have -100 and more
 
 
 class RedisStreamTransport(BaseTransportHandler):
@@ -125,7 +126,8 @@ class RedisStreamTransport(BaseTransportHandler):
             self._started = True
             atexit.register(self._at_exit)
             if "multiprocessing.util" in sys.modules:  # its children leave without atexit
-                sys.modules["multiprocessing.util"].Finalize(self, _close_at_exit, (weakref.ref(self),), exitpriority=0)
+                finalize = sys.modules["multiprocessing.util"].Finalize
+                finalize(self, _close_at_exit, (weakref.ref(self),), exitpriority=_LAST_OF_ALL)
 
     def _open(self) -> None:
         """Make everything that belongs to one process; a forked child makes its own and forgets its parent's."""

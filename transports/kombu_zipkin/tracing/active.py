@@ -31,6 +31,7 @@ class ActiveSpan:
         "_remote",
         "_started",
         "_tags",
+        "_token",
         "_tracer",
         "context",
         "name",
@@ -73,14 +74,23 @@ class ActiveSpan:
         self._tags["error"] = error if isinstance(error, str) else f"{type(error).__name__}: {_text(error)}"
 
     def __enter__(self) -> Self:
-        self._tracer.push_zipkin_attrs(ambient.attrs_of(self.context))
-        self._started = time.time()
-        self._begun = time.perf_counter()
+        self._tracer = ambient.InnerTracer(self._tracer)
+        self._token = ambient.enter(self._tracer)
+        self._begin()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        ambient.leave(self._tracer, self._token)
+        self._end(error)
+
+    def _begin(self) -> None:
+        self._tracer.push_zipkin_attrs(ambient.attrs_of(self.context))
+        self._started = time.time()
+        self._begun = time.perf_counter()
+
+    def _end(self, error: BaseException | None) -> None:
         if error is not None and "error" not in self._tags:
             self.fail(error)
         self._tracer.pop_zipkin_attrs()
@@ -117,7 +127,7 @@ class RootSpan(ActiveSpan):
     concurrent asyncio tasks apart; the tracer that was there before comes back at the end.
     """
 
-    __slots__ = ("_pid", "_report", "_token")
+    __slots__ = ("_pid", "_report")
 
     def __init__(
         self,
@@ -138,15 +148,16 @@ class RootSpan(ActiveSpan):
             return self
         self._pid = os.getpid()
         self._tracer.set_transport_configured(True)
-        return super().__enter__()
+        self._begin()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        ambient.leave(self._tracer, self._token)
+        ambient.leave_all(self._tracer, self._token)
         if not self.context.sampled:
             return
-        super().__exit__(kind, error, trace)
+        self._end(error)
         if self._pid == os.getpid():  # a forked child leaves it to its parent
             self._report(self._collected())
         self._tracer.clear()

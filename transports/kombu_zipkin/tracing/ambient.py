@@ -19,6 +19,31 @@ if _current is None:  # pragma: no cover - only on Python < 3.7
 _variable = _current
 
 
+class InnerTracer(PyZipkinTracer):
+    """What is current inside a child span: the root's spans, and a stack that no other task pushes on.
+
+    Args:
+        outer: The tracer that the child was opened on.
+    """
+
+    def __init__(self, outer: PyZipkinTracer) -> None:
+        self._root: PyZipkinTracer = outer._root if isinstance(outer, InnerTracer) else outer
+        self._span_storage = outer._span_storage
+        self._context_stack = outer._context_stack.copy()
+
+    def copy(self) -> PyZipkinTracer:
+        """Return one more of the same."""
+        return InnerTracer(self)
+
+    def is_transport_configured(self) -> bool:
+        """Whether spans are kept: the root's answer, or what a task adds after its end would never be cleared."""
+        return self._root.is_transport_configured()
+
+    def set_transport_configured(self, configured: bool) -> None:
+        """Tell the root."""
+        self._root.set_transport_configured(configured)
+
+
 def ambient() -> PyZipkinTracer | None:
     """Return the current py_zipkin tracer, or None; never makes one."""
     return _variable.get(None)
@@ -38,10 +63,20 @@ def leave(tracer: PyZipkinTracer, token: Token[PyZipkinTracer]) -> None:
             return
 
 
+def leave_all(root: PyZipkinTracer, token: Token[PyZipkinTracer]) -> None:
+    """Put back what was there before a root's `enter`, also where a span below it was never ended."""
+    current = _variable.get(None)
+    if current is not None and current.get_spans() is root.get_spans():
+        leave(current, token)
+
+
 def current_trace() -> TraceContext | None:
     """Return the context of the innermost open span here, ours or py_zipkin's; None outside any trace."""
     tracer = ambient()
-    attrs = tracer.get_zipkin_attrs() if tracer is not None else None
+    try:
+        attrs = tracer.get_zipkin_attrs() if tracer is not None else None
+    except IndexError:  # another thread ended the root between py_zipkin's two looks at the stack
+        attrs = None
     if attrs is None:
         return None
     return TraceContext(attrs.trace_id, attrs.span_id, attrs.parent_span_id, bool(attrs.is_sampled), attrs.flags == "1")

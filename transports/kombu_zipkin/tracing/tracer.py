@@ -1,5 +1,6 @@
 """Open spans: the root of this process's part of a trace, and children below it."""
 
+import encodings.idna  # noqa: F401 - a name's first look-up imports it; see docs/rationale.md about forks
 import logging
 import socket
 from collections.abc import Sequence
