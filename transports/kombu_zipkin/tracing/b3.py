@@ -20,7 +20,7 @@ HEADERS: Final = frozenset(name.lower() for name in (SINGLE, TRACE_ID, SPAN_ID, 
 """The names of all B3 headers, in lower case."""
 
 _SINGLE = re.compile(
-    r"(?:([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-([01d])(?:-([0-9a-f]{16}))?)?|([01d]))", re.ASCII
+    r"(?:([0-9a-f]{32}|[0-9a-f]{16})-([0-9a-f]{16})(?:-([01d]))?(?:-([0-9a-f]{16}))?|([01d]))", re.ASCII
 )
 _TRACE_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{16}", re.ASCII)
 _SPAN_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
