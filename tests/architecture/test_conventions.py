@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILES = sorted(
     path
-    for folder in ("transports", "producer", "worker", "stack", "tests", "benchmarks")
+    for folder in ("transports", "producer", "worker", "stack", "tests", "benchmarks", "examples")
     for path in (ROOT / folder).rglob("*.py")
 )
 PROGRAM_FILES = [path for path in FILES if "tests" not in path.relative_to(ROOT).parts]

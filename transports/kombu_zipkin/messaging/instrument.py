@@ -61,12 +61,13 @@ def untrace(either: _T) -> _T:
     return either
 
 
-def instrument_kombu(tracer: Tracer, *, broker: str = "redis") -> Callable[[], None]:
+def instrument_kombu(tracer: Tracer, *, broker: str = "redis", consumers: bool = True) -> Callable[[], None]:
     """Trace every producer and consumer of this process, those that exist already too.
 
     Args:
         tracer: Makes the spans.
         broker: The broker's service name in Zipkin.
+        consumers: False for producers alone: in a Celery worker a consumer only passes messages on to a pool.
 
     Returns:
         What undoes it.
@@ -79,8 +80,9 @@ def instrument_kombu(tracer: Tracer, *, broker: str = "redis") -> Callable[[], N
     }
     kombu.Producer.publish = _ClassWide(kombu.Producer.publish, _publish_of, tracer, broker)
     kombu.Producer._publish = _ClassWide(kombu.Producer._publish, _sized_of, tracer, broker)
-    kombu.Consumer.receive = _ClassWide(kombu.Consumer.receive, _receive_of, tracer, broker)
-    kombu.Consumer.on_message = _ClassWideOnMessage(tracer, broker)
+    if consumers:
+        kombu.Consumer.receive = _ClassWide(kombu.Consumer.receive, _receive_of, tracer, broker)
+        kombu.Consumer.on_message = _ClassWideOnMessage(tracer, broker)
 
     def undo() -> None:
         for (owner, name), original in before.items():
