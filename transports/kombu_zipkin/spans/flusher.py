@@ -56,6 +56,7 @@ class Flusher:
             RuntimeError: The process has no thread left; a later call tries again.
         """
         if self._thread is None:
+            self._buffer.filled.set()
             thread = threading.Thread(target=self._run, name="kombu-zipkin-flusher", daemon=True)
             thread.start()
             self._thread = thread
