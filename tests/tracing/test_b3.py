@@ -102,6 +102,20 @@ def test_an_upper_case_id_restarts_the_trace() -> None:
     assert extract({"b3": "463AC35C9F6413AD48485A3953BB6124-a2fb4a1d1a96d312-1"}) is None
 
 
+@pytest.mark.parametrize("state", ["True", "TRUE", "true", "False"])
+def test_a_state_in_words_is_read_in_any_case(state: str) -> None:
+    """A Python sender writes ``str(True)``."""
+    ids = {"X-B3-TraceId": "463ac35c9f6413ad48485a3953bb6124", "X-B3-SpanId": "a2fb4a1d1a96d312"}
+    read = extract({**ids, "X-B3-Sampled": state})
+    assert read is not None
+    assert read.sampled is (state.lower() == "true")
+
+
+def test_a_denial_without_a_trace_id_is_kept() -> None:
+    """Whoever says no must not be traced because an id is missing; Brave reads it so too."""
+    assert extract({"X-B3-SpanId": "a2fb4a1d1a96d312", "X-B3-Sampled": "0"}) == TraceContext(None, None, sampled=False)
+
+
 @given(CONTEXTS, st.booleans())
 def test_what_is_written_reads_back_the_same(context: TraceContext, debug: bool) -> None:
     """Over HTTP with the parent, in a message without it."""

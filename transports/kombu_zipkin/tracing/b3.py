@@ -126,10 +126,10 @@ def _parse_multi(found: Mapping[str, str]) -> TraceContext | None:
     trace_id, span_id = found.get("x-b3-traceid"), found.get("x-b3-spanid")
     parent_id, state = found.get("x-b3-parentspanid"), found.get("x-b3-sampled")
     debug = found.get("x-b3-flags") == "1"
-    if state is not None and state not in _STATES:
+    if state is not None and state.lower() not in _STATES:
         return None
-    sampled = True if debug else None if state is None else _STATES[state]
-    if trace_id is None and span_id is None and parent_id is None:
+    sampled = True if debug else None if state is None else _STATES[state.lower()]
+    if trace_id is None:  # without one there are no ids, but a decision may have been made: as Brave reads it
         return None if sampled is None else TraceContext(None, None, None, sampled, debug)
     if not _is_id(_TRACE_ID, trace_id) or not _is_id(_SPAN_ID, span_id):
         return None
