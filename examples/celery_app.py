@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from celery import Celery
-from celery.signals import task_postrun, task_prerun
+from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from py_zipkin.zipkin import zipkin_span
 
 from kombu_zipkin.messaging import instrument_kombu
@@ -43,6 +43,12 @@ def end(task_id: str, state: str | None = None, retval: Any = None, **_: Any) ->
     if state == "FAILURE":
         span.fail(retval)
     root.__exit__(None, None, None)
+
+
+@worker_process_shutdown.connect
+def leave(**_: Any) -> None:
+    """Send what waits in a prefork child, which leaves without Python's own end, and is killed soon after."""
+    spans.close(2.0)
 
 
 @app.task

@@ -13,11 +13,19 @@ from tests.servers.process import ROOT
 from tests.spans.making import spans_in_stream
 
 
-@pytest.fixture(params=["solo", "prefork", "threads"])
+POOLS = {
+    "solo": ["--pool", "solo"],
+    "prefork": ["--pool", "prefork"],
+    "a child a task": ["--pool", "prefork", "--max-tasks-per-child", "1"],
+    "threads": ["--pool", "threads"],
+}
+
+
+@pytest.fixture(params=POOLS)
 def worker(request: pytest.FixtureRequest, own_redis: Any) -> Iterator[dict[str, str]]:
     """A worker of each kind of pool; yields the settings that it and the publisher share."""
     env = {"REDIS_URL": own_redis.url, "SPANS_STREAM": "celery"}
-    options = ["--pool", request.param, "--concurrency", "2", "--loglevel", "INFO"]
+    options = [*POOLS[request.param], "--concurrency", "2", "--loglevel", "INFO"]
     argv = [sys.executable, "-m", "celery", "-A", "examples.celery_app", "worker", *options]
     process = Process(argv, {**env, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])})
     wait_until(lambda: " ready." in process.output or not process.is_running, "the worker", seconds=30)
