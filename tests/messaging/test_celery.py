@@ -1,4 +1,4 @@
-"""Celery's own worker, traced by the example's two signals."""
+"""Celery's own worker, traced by the example around each publish and each task's body."""
 
 import os
 import subprocess
@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.servers import Process, wait_until
+from tests.servers import Process, RedisServer, wait_until
 from tests.servers.process import ROOT
 from tests.spans.making import spans_in_stream
-
 
 POOLS = {
     "solo": ["--pool", "solo"],
@@ -19,46 +18,78 @@ POOLS = {
     "a child a task": ["--pool", "prefork", "--max-tasks-per-child", "1"],
     "threads": ["--pool", "threads"],
 }
+CHARGE = "examples.celery_app.charge"
 
 
 @pytest.fixture(params=POOLS)
-def worker(request: pytest.FixtureRequest, own_redis: Any) -> Iterator[dict[str, str]]:
-    """A worker of each kind of pool; yields the settings that it and the publisher share."""
-    env = {"REDIS_URL": own_redis.url, "SPANS_STREAM": "celery"}
-    options = [*POOLS[request.param], "--concurrency", "2", "--loglevel", "INFO"]
+def worker(request: pytest.FixtureRequest, own_redis: RedisServer) -> Iterator[RedisServer]:
+    """A worker of each kind of pool, which also sends events; yields the Redis of its queue and its spans."""
+    options = [*POOLS[request.param], "--concurrency", "2", "--loglevel", "INFO", "--task-events"]
     argv = [sys.executable, "-m", "celery", "-A", "examples.celery_app", "worker", *options]
-    process = Process(argv, {**env, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])})
-    wait_until(lambda: " ready." in process.output or not process.is_running, "the worker", seconds=30)
-    assert process.is_running, process.output
-    yield env
-    process.signal(15)
-    process.wait(20)
-    process.close()
+    process = Process(argv, environment(own_redis))
+    try:
+        wait_until(lambda: " ready." in process.output or not process.is_running, "the worker", seconds=30)
+        assert process.is_running, process.output
+        yield own_redis
+        process.stop(20)
+    finally:
+        process.close()
 
 
-def publish(env: dict[str, str], order: int) -> None:
-    """Publish one job of the example from a process of its own."""
-    script = f"from examples.celery_app import charge, spans; charge.delay({order}); assert spans.flush(10)"
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, env={**os.environ, **env}, check=True, timeout=60)
+def environment(server: RedisServer) -> dict[str, str]:
+    """Return the settings that the worker and the publisher share."""
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return {"REDIS_URL": server.url, "SPANS_STREAM": "celery", "PYTHONPATH": path}
 
 
-def test_a_task_s_body_is_below_the_publish(worker: dict[str, str]) -> None:
-    """PRODUCER, CONSUMER with an id of its own, and what plain py_zipkin makes inside; a failure is marked."""
+def run(server: RedisServer, script: str) -> None:
+    """Run a script with the example's names in a process of its own."""
+    lines = f"from celery import chain\nfrom examples.celery_app import *\n{script}\nassert spans.flush(10)"
+    env = {**os.environ, **environment(server)}
+    subprocess.run([sys.executable, "-c", lines], cwd=ROOT, env=env, check=True, timeout=60)
 
-    def found() -> dict[str, Any] | None:
-        spans = spans_in_stream(worker["REDIS_URL"], "celery")
-        by_name = {f"{span['name']}{' failed' if 'error' in span.get('tags', {}) else ''}": span for span in spans}
-        return by_name if len(spans) == 6 else None
 
-    for order in (7, -1):
-        publish(worker, order)
-    spans = wait_until(found, "six spans", seconds=30)
-    done, failed = spans["process examples.celery_app.charge"], spans["process examples.celery_app.charge failed"]
+def find_spans(server: RedisServer, count: int) -> list[dict[str, Any]]:
+    """Return all spans by the time they began, once there are so many."""
+
+    def found() -> list[dict[str, Any]] | None:
+        spans = spans_in_stream(server.url, "celery")
+        return spans if len(spans) >= count else None
+
+    return sorted(wait_until(found, f"{count} spans", seconds=30), key=lambda span: int(span["timestamp"]))
+
+
+def test_a_task_s_body_is_below_its_publish(worker: RedisServer) -> None:
+    """So is the next in a chain, which fails; heartbeats, events and a remote control's replies are no spans."""
+    run(worker, "chain(charge.si(7), charge.si(-1)).delay()\nassert app.control.ping(timeout=5, limit=1)")
+    spans = find_spans(worker, 6)
+    assert sorted((span["name"], span.get("kind")) for span in spans) == [
+        ("ask the bank", None), ("ask the bank", None), (f"process {CHARGE}", "CONSUMER"),
+        (f"process {CHARGE}", "CONSUMER"), (f"publish {CHARGE}", "PRODUCER"), (f"publish {CHARGE}", "PRODUCER"),
+    ]  # fmt: skip
+    assert len({span["traceId"] for span in spans}) == 1
+    first, second = [span for span in spans if span.get("kind") == "PRODUCER"]
+    done, failed = [span for span in spans if span.get("kind") == "CONSUMER"]
+    assert "parentId" not in first
+    assert (done["parentId"], second["parentId"], failed["parentId"]) == (first["id"], done["id"], second["id"])
+    assert {span["parentId"] for span in spans if span["name"] == "ask the bank"} == {done["id"], failed["id"]}
+    assert {span["remoteEndpoint"]["serviceName"] for span in (first, second, done, failed)} == {"redis"}
+    assert "error" not in done.get("tags", {})
     assert failed["tags"]["error"] == "ValueError: no such order"
-    published = [span for span in spans_in_stream(worker["REDIS_URL"], "celery") if span.get("kind") == "PRODUCER"]
-    assert {span["id"] for span in published} == {done["parentId"], failed["parentId"]}
-    assert spans["ask the bank"]["parentId"] == done["id"]
-    assert spans["ask the bank failed"]["parentId"] == failed["id"]
-    assert {span["name"] for span in published} == {"publish celery"}
-    assert done["kind"] == "CONSUMER"
-    assert done["remoteEndpoint"]["serviceName"] == "redis"
+
+
+def test_an_eager_task_is_below_its_caller(own_redis: RedisServer) -> None:
+    """No message, no publish; the trace goes on."""
+    run(own_redis, "app.conf.task_always_eager = True\nwith tracer.root('request'):\n    charge.delay(7)")
+    request, process, bank = find_spans(own_redis, 3)
+    assert (process["name"], process["parentId"]) == (f"process {CHARGE}", request["id"])
+    assert bank["parentId"] == process["id"]
+
+
+def test_a_broker_that_is_away_marks_the_publish(own_redis: RedisServer) -> None:
+    """The error is on the PRODUCER span, and comes out as it does without us."""
+    away = "app.conf.update(broker_url='redis://127.0.0.1:1/0', broker_transport_options={'max_retries': 0})"
+    failing = "try:\n    charge.apply_async([7], retry=False)\n    raise SystemExit(1)"
+    run(own_redis, f"{away}\n{failing}\nexcept charge.OperationalError:\n    pass")
+    (span,) = find_spans(own_redis, 1)
+    assert span["tags"]["error"].startswith("OperationalError")
