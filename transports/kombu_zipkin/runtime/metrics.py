@@ -9,6 +9,9 @@ from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 
+_TRANSPORT: Final = "redis"
+"""This collector's name beside Zipkin's own: http, kafka, rabbitmq and others."""
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
 
@@ -39,14 +42,25 @@ class Metrics:
         self.job_wait = self._histogram("job_wait_seconds", "From publishing to the start of the task.")
         self.job_run = self._histogram("job_run_seconds", "From the start of the task to its end.", "task")
         self.jobs_running = self._gauge("jobs_running", "Tasks running now.")
-        self.relay_entries = self._counter("relay_entries_settled", "Stream entries settled.")
-        self.relay_spans = self._counter("relay_spans_delivered", "Spans Zipkin has accepted.")
-        self.relay_bytes = self._counter("relay_bytes_posted", "Compressed bytes Zipkin has accepted.")
-        self.relay_dead = self._counter("relay_spans_dead", "Spans made dead letters, by reason.", "reason")
+        self.collector_messages = self._collector("messages", "Stream entries settled.")
+        self.collector_messages_dropped = self._collector("messages_dropped", "Of these, entries nobody can read.")
+        self.collector_bytes = self._collector("bytes", "Compressed bytes in them.")
+        self.collector_spans = self._collector("spans", "Spans Zipkin has accepted.")
+        self._collector_spans_dropped = Counter(
+            "zipkin_collector_spans_dropped",
+            "Spans made dead letters, by cause.",
+            ("transport", "cause"),
+            registry=self._registry,
+        )
         self.relay_posts = self._counter("relay_posts", "POSTs to Zipkin, by outcome.", "outcome")
         self.relay_post_seconds = self._histogram("relay_post_seconds", "Duration of a POST.")
         self.relay_delay = self._histogram("relay_delay_seconds", "From a batch's oldest hand-over to Zipkin's answer.")
-        self.relay_oldest = self._gauge("relay_oldest_unsettled_seconds", "Age of the oldest entry this relay holds.")
+        self.relay_oldest = self._gauge("relay_oldest_unsettled_seconds", "Age of the oldest entry in the stream.")
+        self.not_stored = self._gauge("accepted_not_stored_spans", "Accepted by Zipkin over HTTP, then dropped by it.")
+
+    def collector_spans_dropped(self, cause: str, spans: int) -> None:
+        """Count spans that became dead letters."""
+        self._collector_spans_dropped.labels(_TRANSPORT, cause).inc(spans)
 
     def watch_spans(self, counts: Callable[[], SpanNumbers]) -> None:
         """Show a transport's counts, read whenever the page is."""
@@ -58,6 +72,10 @@ class Metrics:
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         return Counter(f"kombu_zipkin_{name}", meaning, labels, registry=self._registry)
+
+    def _collector(self, name: str, meaning: str) -> Counter:
+        """Make a counter by the name that Zipkin's own collectors give it."""
+        return Counter(f"zipkin_collector_{name}", meaning, ("transport",), registry=self._registry).labels(_TRANSPORT)
 
     def _gauge(self, name: str, meaning: str) -> Gauge:
         return Gauge(f"kombu_zipkin_{name}", meaning, registry=self._registry)

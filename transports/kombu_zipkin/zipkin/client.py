@@ -1,17 +1,20 @@
 """One Zipkin server over HTTP."""
 
+import base64
 import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from kombu_zipkin.errors import ConfigurationError, ZipkinRefused, ZipkinUnavailable
+from kombu_zipkin.outages import public_address
 
 JsonSpan = dict[str, Any]
 """A span as Zipkin's API writes it."""
@@ -20,6 +23,8 @@ _NOT_TRACED: Final = {"b3": "0"}
 """Our own requests must not make traces in a proxy on the way."""
 
 _TEXT_CHARACTERS: Final = 300
+_TEXT_END_CHARACTERS: Final = 80  # where Zipkin says what it was reading
+_DROPPED: Final = "counter.zipkin_collector.spans_dropped.http"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ class Answer:
 
     Attributes:
         status: HTTP status.
-        text: The beginning of the body.
+        text: The beginning and the end of the body.
         retry_after: The ``Retry-After`` header as it came; None without one.
     """
 
@@ -51,20 +56,38 @@ class ZipkinClient:
     """Talks to one Zipkin. Any thread may use it; a call blocks up to ``timeout`` seconds.
 
     Args:
-        url: Its address, such as ``http://localhost:9411``.
+        url: Its address, such as ``http://localhost:9411``; with ``user:password@`` before the host, Basic
+            authentication.
         timeout: Seconds for a whole request; Zipkin itself gives up after 11.
+        connections: How many are kept open.
+        token: Sent as a Bearer token, instead of user and password.
+        ca_file: Certificates to trust instead of the system's, in PEM.
 
     Raises:
-        ConfigurationError: The URL is not an http or https address.
+        ConfigurationError: The URL is not an http or https address, or the file cannot be read.
     """
 
-    def __init__(self, url: str, *, timeout: float = 15.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 15.0,
+        connections: int = 4,
+        token: str | None = None,
+        ca_file: str | None = None,
+    ) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigurationError(f"Zipkin URL: expected http://host:port, got {url!r}")
-        self._base = url.rstrip("/").removesuffix("/zipkin")
+            shown = public_address(url) if "@" in url else repr(url)
+            raise ConfigurationError(f"Zipkin URL: expected http://host:port, got {shown}")
+        if ca_file is not None and not Path(ca_file).is_file():
+            raise ConfigurationError(f"Zipkin's CA file: expected a file of certificates, found none at {ca_file}")
+        self._base = public_address(url).rstrip("/").removesuffix("/zipkin")
+        self._headers = {**_NOT_TRACED, **_credentials(parts, token)}
         limits = urllib3.Timeout(connect=min(2.0, timeout), total=timeout)
-        self._pool = urllib3.PoolManager(retries=False, timeout=limits, maxsize=4, headers=_NOT_TRACED)
+        self._pool = urllib3.PoolManager(
+            retries=False, timeout=limits, maxsize=connections, headers=self._headers, ca_certs=ca_file
+        )
 
     def post(self, body: bytes) -> Answer:
         """Post a gzip-compressed JSON list of spans; any status is an answer.
@@ -72,10 +95,9 @@ class ZipkinClient:
         Raises:
             ZipkinUnavailable: There was no answer.
         """
-        headers = {**_NOT_TRACED, "Content-Type": "application/json", "Content-Encoding": "gzip"}
+        headers = {**self._headers, "Content-Type": "application/json", "Content-Encoding": "gzip"}
         response = self._request("POST", "/api/v2/spans", body=body, headers=headers)
-        text = response.data[:_TEXT_CHARACTERS].decode("utf-8", "replace").strip()
-        return Answer(response.status, text, response.headers.get("Retry-After"))
+        return Answer(response.status, _shortened(response.data), response.headers.get("Retry-After"))
 
     def trace(self, trace_id: str) -> list[JsonSpan] | None:
         """Return the spans of a trace; None when Zipkin does not know it.
@@ -109,6 +131,15 @@ class ZipkinClient:
         response = self._request("GET", "/health")
         return None if response.status == 200 else response.data[:_TEXT_CHARACTERS].decode("utf-8", "replace")
 
+    def spans_dropped(self) -> int:
+        """Return how many spans Zipkin has accepted from HTTP and then dropped, since it started.
+
+        Raises:
+            ZipkinUnavailable: There was no answer.
+            ZipkinRefused: It does not show its metrics.
+        """
+        return int(_json(self._request("GET", "/metrics")).get(_DROPPED, 0))
+
     def close(self) -> None:
         """Close the connections."""
         self._pool.clear()
@@ -122,13 +153,29 @@ class ZipkinClient:
         """
         for attempt in (1, 2):
             try:
-                return self._pool.request(method, self._base + path, body=body, headers=headers or _NOT_TRACED)
+                return self._pool.request(method, self._base + path, body=body, headers=headers or self._headers)
             except urllib3.exceptions.ProtocolError as error:
                 if attempt == 2:
                     raise ZipkinUnavailable(f"{method} {self._base}: {error}") from error
             except HTTPError as error:
                 raise ZipkinUnavailable(f"{method} {self._base}: {error}") from error
         raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _credentials(parts: SplitResult, token: str | None) -> dict[str, str]:
+    if token is not None:
+        return {"Authorization": f"Bearer {token}"}
+    if parts.username is None:
+        return {}
+    user, password = unquote(parts.username), unquote(parts.password or "")
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
+def _shortened(body: bytes) -> str:
+    text = body.decode("utf-8", "replace").strip()
+    if len(text) <= _TEXT_CHARACTERS:
+        return text
+    return f"{text[: _TEXT_CHARACTERS - _TEXT_END_CHARACTERS]} … {text[-_TEXT_END_CHARACTERS:]}"
 
 
 def _json(response: urllib3.BaseHTTPResponse) -> Any:
