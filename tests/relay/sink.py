@@ -1,6 +1,7 @@
 """An HTTP server that answers as it is told: for the answers that a healthy Zipkin does not give."""
 
 import gzip
+import ssl
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,21 +18,34 @@ class Sink:
 
     Args:
         answer: Given the spans of a POST; None accepts everything.
+        tls: Makes it an https server.
+
+    Attributes:
+        posts: The lists that were posted, empty ones left out.
+        headers: Of each of these POSTs.
+        dropped: What its metrics page says was accepted and then dropped.
     """
 
-    def __init__(self, answer: Callable[[list[dict[str, Any]]], Answer] | None = None) -> None:
+    def __init__(
+        self, answer: Callable[[list[dict[str, Any]]], Answer] | None = None, *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.answer = answer or (lambda spans: ACCEPTED)
         self.posts: list[list[dict[str, Any]]] = []
         self.headers: list[dict[str, str]] = []
+        self.dropped = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
+        self._scheme = "http"
+        if tls is not None:
+            self._scheme = "https"
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{self._scheme}://127.0.0.1:{self._server.server_port}"
 
     @property
     def accepted(self) -> list[str]:
@@ -49,6 +63,7 @@ class Sink:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one packet, or each answer waits 40 ms for an acknowledgement
 
             def do_POST(self) -> None:
                 body = gzip.decompress(self.rfile.read(int(self.headers["Content-Length"])))
@@ -62,6 +77,14 @@ class Sink:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(text.encode())
+                self.wfile.flush()
+
+            def do_GET(self) -> None:
+                body = orjson.dumps({"counter.zipkin_collector.spans_dropped.http": float(sink.dropped)})
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as above
                 """Say nothing."""

@@ -2,101 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from kombu_zipkin.relay import Relay, RelaySettings
-from kombu_zipkin.runtime import Health, Metrics
-from kombu_zipkin.spans import (
-    Entry,
-    Piece,
-    ProducerReport,
-    SpanGroup,
-    SpanStream,
-    StreamKeys,
-    compress,
-    encode,
-    read_ledger,
-)
+from kombu_zipkin.runtime import Health
+from kombu_zipkin.spans import Piece, SpanGroup, StreamKeys, compress, encode, read_ledger
+from tests.relay.feeding import Feed, encoded, wait_settled
 from tests.relay.sink import ACCEPTED, Answer, Sink
 from tests.servers import RedisServer, ZipkinServer, wait_until
 from tests.spans.making import make_span, make_spans
-
-
-class Feed:
-    """Appends entries as a producer does."""
-
-    def __init__(self, url: str, stream: str) -> None:
-        self._stream = SpanStream(url, stream=stream)
-        self._sequence = 0
-
-    def append(self, spans: list[bytes], piece: Piece | None = None) -> None:
-        """Append one entry of encoded spans, or of a piece that says so."""
-        self._sequence += 1
-        batch = Entry(piece or compress(b",".join(spans)), len(spans), "feed", self._sequence, 1_700_000_000_000)
-        self._stream.append(batch, ProducerReport(0, 0, {}))
-
-    def close(self) -> None:
-        """Give the connection back."""
-        self._stream.close()
-
-
-@pytest.fixture
-def feed(redis_url: str, namespace: str) -> Iterator[Feed]:
-    """Writes into this test's stream."""
-    feed = Feed(redis_url, namespace)
-    yield feed
-    feed.close()
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    """Stands where Zipkin would, for the answers that a healthy one does not give."""
-    sink = Sink()
-    yield sink
-    sink.close()
-
-
-@pytest.fixture
-def relaying(redis_url: str, namespace: str) -> Callable[..., Any]:
-    """Run a relay for a while: ``with relaying(zipkin_url) as health:``."""
-
-    @contextmanager
-    def run(zipkin_url: str, *, metrics: Metrics | None = None, **changes: Any) -> Iterator[Health]:
-        settings = RelaySettings(
-            redis_url=redis_url, zipkin_url=zipkin_url, spans_stream=namespace, **{"relay_claim_after": 1.0, **changes}
-        )
-        stop, health = threading.Event(), Health(("redis", "zipkin"))
-        relay = Relay(settings, health=health, metrics=metrics)
-        thread = threading.Thread(target=relay.run, args=(stop,))
-        thread.start()
-        try:
-            yield health
-        finally:
-            stop.set()
-            thread.join(20)
-            assert not thread.is_alive(), "the relay did not stop"
-
-    return run
-
-
-def encoded(count: int, name: str = "s") -> list[bytes]:
-    """Return encoded spans."""
-    return [encode(span) for span in make_spans(count, name)]
-
-
-def wait_settled(url: str, stream: str, spans: int) -> None:
-    """Wait until so many spans have left the stream, and the books close."""
-
-    def settled() -> bool:
-        ledger = read_ledger(url, stream=stream)
-        return ledger.totals.get("delivered", 0) + ledger.totals.get("dead", 0) == spans and not ledger.waiting
-
-    wait_until(settled, f"{spans} spans to be settled")
-    assert read_ledger(url, stream=stream).difference == 0
 
 
 def test_many_entries_reach_zipkin_span_for_span(

@@ -36,6 +36,11 @@ class RedisServer:
             raise AssertionError("the server is stopped")
         return self._process
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped or killed, and not started again."""
+        return self._process is None
+
     def client(self) -> redis.Redis:
         """Return a client; the caller closes it."""
         return redis.Redis.from_url(self.url, decode_responses=True, encoding_errors="replace")

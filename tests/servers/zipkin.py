@@ -1,7 +1,9 @@
 """A real Zipkin."""
 
+import json
 import os
 import time
+import urllib.request
 
 from kombu_zipkin.zipkin import TraceTree, ZipkinClient
 from stack.java import find_java
@@ -60,6 +62,11 @@ class ZipkinServer:
         """Return calls and errors by the two services of each edge."""
         edges = self.api.dependencies(end_ms=int((time.time() + 3600) * 1000))
         return {(edge.parent, edge.child): (edge.calls, edge.errors) for edge in edges}
+
+    def posts(self) -> int:
+        """Return how many POSTs of spans it has answered, good and bad."""
+        with urllib.request.urlopen(f"{self.url}/metrics") as page:
+            return int(json.load(page)["counter.zipkin_collector.messages.http"])
 
     def close(self) -> None:
         """End it."""

@@ -81,7 +81,7 @@ class Carriers:
     def _carry(self, taken: list[Received]) -> None:
         """Deliver one POST's worth, for as long as Zipkin needs."""
         attempt = 0
-        while taken:
+        while taken := [received for received in taken if self._backlog.holds(received)]:
             attempt, begun, before = attempt + 1, time.monotonic(), len(taken)
             try:
                 for settled in self._delivery.deliver(taken, attempt=attempt):

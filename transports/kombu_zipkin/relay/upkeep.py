@@ -77,7 +77,10 @@ class Upkeep:
             _log.exception("%s failed; it is tried again", chore.__name__)
 
     def _renew(self) -> None:
-        self._group.renew(self._backlog.held())
+        """Keep what is ours; what another relay claimed while this process was frozen is let go."""
+        held = self._backlog.held()
+        lost = self._group.renew(held)
+        self._backlog.drop([received for received in held if received.id in lost])
 
     def _watch_oldest(self) -> None:
         """Entry ids begin with the milliseconds of their arrival, by the server's clock."""

@@ -48,7 +48,7 @@ class Settlement:
 
 
 class SpanGroup:
-    """One consumer of the group that all relays share. Used by one thread at a time; `close` when done.
+    """One consumer of the group that all relays share. Any thread may use it; `close` when done.
 
     Args:
         url: The Redis that holds the stream.
@@ -61,6 +61,7 @@ class SpanGroup:
         self._consumer = consumer
         self._client = connect(url, timeout=_READ_TIMEOUT)
         self._settle = self._client.register_script(script("settle"))
+        self._renew = self._client.register_script(script("renew"))
         self._leave = self._client.register_script(script("leave"))
 
     def read(self, count: int, block_ms: int) -> list[Received]:
@@ -104,16 +105,21 @@ class SpanGroup:
             self._forget([entry_id for entry_id, fields in entries if entry_id is not None and not fields])
         return _parse((entry_id, fields) for entry_id, fields in entries if entry_id is not None and fields)
 
-    def renew(self, held: Iterable[Received]) -> None:
+    def renew(self, held: Iterable[Received]) -> set[str]:
         """Say that these entries are still being worked on, so that nobody claims them.
+
+        Returns:
+            The ids of those that are not this consumer's any more: another one claimed them, or they are gone.
 
         Raises:
             StreamUnavailable: Redis did not answer.
         """
-        ids: list[int | bytes | str | memoryview[int]] = [received.id for received in held]
-        if ids:
-            with translated(f"renew {len(ids)} entries of {self._keys.stream}"):
-                self._client.xclaim(self._keys.stream, GROUP, self._consumer, 0, ids, justid=True)
+        ids = [received.id for received in held]
+        if not ids:
+            return set()
+        with translated(f"renew {len(ids)} entries of {self._keys.stream}"):
+            lost = self._renew(keys=[self._keys.stream], args=[GROUP, self._consumer, *ids])
+        return {entry_id.decode() for entry_id in lost}
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
         """Acknowledge and delete entries, count their spans, and keep their dead letters, in one script.
