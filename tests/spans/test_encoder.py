@@ -120,3 +120,10 @@ def test_a_span_made_of_anything_is_taken_by_zipkin(span: Any, zipkin: ZipkinSer
     """202, and the storage has it under its ids."""
     assert zipkin.api.post(join([compress(encode(span))])).status == 202
     wait_until(lambda: zipkin.api.trace(span.trace_id), f"the span of trace {span.trace_id} to be stored")
+
+
+def test_line_separators_do_not_make_a_trace_unreadable(zipkin: ZipkinServer) -> None:
+    """Zipkin answers them beside other non-ASCII text with NULs behind its JSON."""
+    span = make_span("é\u2028", tags={"é\u2029": "é\u2028\u2029"}, annotations={"é\u2028": 1_700_000_000.0})
+    assert zipkin.api.post(join([compress(encode(span))])).status == 202
+    assert zipkin.wait_for_trace(span.trace_id, 1)

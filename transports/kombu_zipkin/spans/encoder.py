@@ -17,8 +17,11 @@ MAX_SPAN_BYTES: Final = 64 * 1024
 """A larger span has its longest tag values cut, then is refused: very large ones kill a Zipkin server."""
 
 _NAME_CHARACTERS: Final = 255  # the MySQL storage loses the whole list on a longer one
-_NOT_IN_MYSQL = re.compile("[\U00010000-\U0010ffff\ud800-\udfff\x00-\x1f]")
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_NOT_IN_MYSQL = re.compile("[\U00010000-\U0010ffff\ud800-\udfff\u2028\u2029\x00-\x1f]")
+_NOT_IN_A_VALUE = re.compile("[\ud800-\udfff\u2028\u2029]")
+"""Lone surrogates are no text; beside another non-ASCII character Zipkin 3.6.1 answers the line separators with NULs
+behind its JSON, and then nobody can read the trace."""
+
 _V1_TRAP: Final = b'yAnnotations"'  # Zipkin takes a body with these bytes for its v1 format, and refuses it
 _V1_ESCAPED: Final = b'yAnnotation\\u0073"'
 _MAX_PORT: Final = 65535
@@ -84,9 +87,9 @@ def clean_name(value: object) -> str:
 
 
 def clean_value(value: object) -> str:
-    """Make a tag value: text of any length, but no lone surrogates."""
+    """Make a tag value: text of any length, but no lone surrogates and line separators."""
     text = value if isinstance(value, str) else _text(value)
-    return text if text.isascii() else _LONE_SURROGATE.sub("?", text)
+    return text if text.isascii() else _NOT_IN_A_VALUE.sub("?", text)
 
 
 def _fields(span: Span) -> dict[str, Any]:
