@@ -3,8 +3,18 @@
 from tests.servers.process import Process
 from tests.servers.programs import Programs
 from tests.servers.rabbitmq import RabbitServer, find_rabbitmq
-from tests.servers.redis import RedisServer
+from tests.servers.redis import VARIANTS, RedisServer, find_variant
 from tests.servers.waiting import wait_until
 from tests.servers.zipkin import ZipkinServer
 
-__all__ = ["Process", "Programs", "RabbitServer", "RedisServer", "ZipkinServer", "find_rabbitmq", "wait_until"]
+__all__ = [
+    "VARIANTS",
+    "Process",
+    "Programs",
+    "RabbitServer",
+    "RedisServer",
+    "ZipkinServer",
+    "find_rabbitmq",
+    "find_variant",
+    "wait_until",
+]

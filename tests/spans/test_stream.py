@@ -17,8 +17,15 @@ from kombu_zipkin.spans import (
     encode,
     read_ledger,
 )
-from tests.servers import RedisServer
+from tests.servers import VARIANTS, RedisServer
+from tests.spans.conftest import RedisVariants
 from tests.spans.making import make_spans
+
+
+@pytest.fixture(params=VARIANTS)
+def redis_server(request: pytest.FixtureRequest, redis_variants: RedisVariants) -> RedisServer:
+    """Every test here runs on each kind of server."""
+    return redis_variants(request.param)
 
 
 def entry(sequence: int, spans: int = 3, producer: str = "p1") -> Entry:

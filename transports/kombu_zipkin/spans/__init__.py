@@ -1,6 +1,8 @@
 """Finished spans on their way: from the thread that made them into a Redis Stream, and out again for a relay."""
 
 from kombu_zipkin.spans.buffer import SpanCounts
+from kombu_zipkin.spans.dead_letter import DeadLetter
+from kombu_zipkin.spans.dead_letters import DeadLetters, Moved
 from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, join
 from kombu_zipkin.spans.encoder import dump_span, encode
 from kombu_zipkin.spans.entry import Entry
@@ -15,9 +17,12 @@ __all__ = [
     "GROUP",
     "Appended",
     "CorruptPiece",
+    "DeadLetter",
+    "DeadLetters",
     "DeadRecord",
     "Entry",
     "Ledger",
+    "Moved",
     "Piece",
     "ProducerBooks",
     "ProducerReport",

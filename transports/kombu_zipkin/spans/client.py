@@ -3,7 +3,6 @@
 import encodings.idna  # noqa: F401 - a name's first look-up imports it; see docs/rationale.md about forks
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 
 import redis
 from redis.backoff import NoBackoff
@@ -39,11 +38,6 @@ def connect(url: str, *, timeout: float, connect_timeout: float = 2.0) -> Client
     except (ValueError, TypeError) as error:
         raise ConfigurationError(f"Redis URL: {error}") from error
     return client
-
-
-def script(name: str) -> str:
-    """Read one of the Lua scripts beside this file."""
-    return (files("kombu_zipkin.spans") / f"{name}.lua").read_text("utf-8")
 
 
 @contextmanager

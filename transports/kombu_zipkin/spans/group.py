@@ -6,11 +6,17 @@ from typing import Any, Final
 
 import redis
 
-from kombu_zipkin.spans.client import connect, script, translated
+from kombu_zipkin.spans.client import connect, translated
 from kombu_zipkin.spans.entry import Entry, MalformedEntry, parse_entry
 from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
+from kombu_zipkin.spans.scripts import Scripts
+
+DEFAULT_DEAD_BUDGET_BYTES: Final = 64 * 1024 * 1024
 
 _READ_TIMEOUT: Final = 5.0
+_IDLE_CONSUMER_MS: Final = 600_000
+_SILENT_PRODUCER_MS: Final = 7 * 24 * 3600 * 1000
+_FORGET_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,22 @@ class SpanGroup:
         url: The Redis that holds the stream.
         consumer: This consumer's name; unique among the relays that run.
         stream: The stream's name.
+        dead_budget_bytes: How much the dead letters may hold; over it the oldest go, counted. None for no limit.
     """
 
-    def __init__(self, url: str, consumer: str, *, stream: str = DEFAULT_STREAM) -> None:
+    def __init__(
+        self,
+        url: str,
+        consumer: str,
+        *,
+        stream: str = DEFAULT_STREAM,
+        dead_budget_bytes: int | None = DEFAULT_DEAD_BUDGET_BYTES,
+    ) -> None:
         self._keys = StreamKeys(stream)
         self._consumer = consumer
         self._client = connect(url, timeout=_READ_TIMEOUT)
-        self._settle = self._client.register_script(script("settle"))
-        self._renew = self._client.register_script(script("renew"))
-        self._leave = self._client.register_script(script("leave"))
+        self._dead_budget = dead_budget_bytes or 0
+        self._scripts = Scripts(self._client, self._keys, "settle", "renew", "leave", "sweep", "forget")
 
     def read(self, count: int, block_ms: int) -> list[Received]:
         """Take up to ``count`` new entries, waiting up to ``block_ms`` (below 5,000) for the first.
@@ -102,7 +115,8 @@ class SpanGroup:
                 cursor, entries = answer[0].decode(), list(answer[1])
                 if cursor == "0-0":
                     break
-            self._forget([entry_id for entry_id, fields in entries if entry_id is not None and not fields])
+            if any(entry_id is None for entry_id, _ in entries):
+                self._scripts.run("sweep", [self._keys.stream], [GROUP, self._consumer])
         return _parse((entry_id, fields) for entry_id, fields in entries if entry_id is not None and fields)
 
     def renew(self, held: Iterable[Received]) -> set[str]:
@@ -118,7 +132,7 @@ class SpanGroup:
         if not ids:
             return set()
         with translated(f"renew {len(ids)} entries of {self._keys.stream}"):
-            lost = self._renew(keys=[self._keys.stream], args=[GROUP, self._consumer, *ids])
+            lost = self._scripts.run("renew", [self._keys.stream], [GROUP, self._consumer, *ids])
         return {entry_id.decode() for entry_id in lost}
 
     def settle(self, settlements: Sequence[Settlement]) -> int:
@@ -130,14 +144,15 @@ class SpanGroup:
         Raises:
             StreamUnavailable: Redis did not answer; all may be settled or none, so settle them again.
         """
-        args: list[Any] = [GROUP, len(settlements)]
+        args: list[Any] = [GROUP, self._dead_budget, len(settlements)]
         for settlement in settlements:
             args += [settlement.received.id, settlement.delivered, _charged(settlement.received), len(settlement.dead)]
             for record in settlement.dead:
-                args += [record.spans, len(record.fields), *record.fields]
+                fields = _lettered(record)
+                args += [len(fields), *fields]
         keys = [self._keys.stream, self._keys.totals, self._keys.dead]
         with translated(f"settle {len(settlements)} entries of {self._keys.stream}"):
-            return int(self._settle(keys=keys, args=args))
+            return int(self._scripts.run("settle", keys, args))
 
     def leave(self) -> bool:
         """Take this consumer out of the group, unless it still holds entries.
@@ -146,7 +161,7 @@ class SpanGroup:
             StreamUnavailable: Redis did not answer.
         """
         with translated(f"leave {self._keys.stream}"):
-            return bool(self._leave(keys=[self._keys.stream], args=[GROUP, self._consumer]))
+            return bool(self._scripts.run("leave", [self._keys.stream], [GROUP, self._consumer]))
 
     def oldest_ms(self) -> int | None:
         """Return the epoch milliseconds at which the oldest entry of the stream arrived; None for an empty stream.
@@ -159,7 +174,22 @@ class SpanGroup:
         return int(page[0][0].split(b"-")[0]) if page else None
 
     def tidy(self) -> None:
-        """Clear away what dead relays and producers left."""
+        """Clear away what dead relays and producers left: consumers with empty hands, producers silent for a week.
+
+        The producers' counts enter the totals.
+
+        Raises:
+            StreamUnavailable: Redis did not answer.
+        """
+        keys = self._keys
+        with translated(f"tidy {keys.stream}"):
+            for consumer in self._consumers():
+                idle = consumer["pending"] == 0 and consumer["idle"] > _IDLE_CONSUMER_MS
+                if idle and consumer["name"].decode() != self._consumer:
+                    self._scripts.run("leave", [keys.stream], [GROUP, consumer["name"]])
+            forget = [_SILENT_PRODUCER_MS, _FORGET_AT_ONCE, keys.producer("")]
+            while self._scripts.run("forget", [keys.totals, keys.producers], forget) == _FORGET_AT_ONCE:
+                pass
 
     def close(self) -> None:
         """Give the connection back."""
@@ -168,6 +198,14 @@ class SpanGroup:
     def _read_group(self, count: int, block_ms: int) -> Any:
         return self._client.xreadgroup(GROUP, self._consumer, {self._keys.stream: ">"}, count=count, block=block_ms)
 
+    def _consumers(self) -> list[Any]:
+        try:
+            return list(self._client.xinfo_consumers(self._keys.stream, GROUP))
+        except redis.ResponseError as error:
+            if "NOGROUP" in str(error) or "no such key" in str(error):
+                return []
+            raise
+
     def _create_group(self) -> None:
         """Make the group at the very beginning: entries that came before any relay are its work too."""
         try:
@@ -175,11 +213,6 @@ class SpanGroup:
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):  # another relay was quicker
                 raise
-
-    def _forget(self, ids: list[Any]) -> None:
-        """Acknowledge what is pending but no longer in the stream; Redis 6.2 would offer it for ever."""
-        if ids:
-            self._client.xack(self._keys.stream, GROUP, *ids)
 
 
 def _flat(entries: Any) -> list[tuple[Any, Any]]:
@@ -202,3 +235,11 @@ def _parse(entries: Iterable[tuple[Any, Any]]) -> list[Received]:
 
 def _charged(received: Received) -> int:
     return received.entry.charged_bytes if received.entry is not None else 0
+
+
+def _lettered(record: DeadRecord) -> list[bytes | str | int]:
+    """Return a dead letter's fields, each name once: the spans, then ours, then what is left of the entry's."""
+    named: dict[bytes, bytes | str | int] = {b"spans": record.spans}
+    for name, value in zip(record.fields[::2], record.fields[1::2], strict=True):
+        named.setdefault(name if isinstance(name, bytes) else str(name).encode(), value)
+    return [part for pair in named.items() for part in pair]

@@ -30,13 +30,18 @@ class StreamKeys:
 
     @property
     def totals(self) -> str:
-        """Hash of counters in spans: appended, delivered, trimmed, dead, purged, dead_trimmed, vanished; and bytes."""
+        """Hash of counters in spans: appended, delivered, trimmed, dead, purged, ...; and bytes. See docs/format.md."""
         return f"{{{self.name}}}:totals"
 
     @property
     def producers(self) -> str:
         """Sorted set: producer ids by the epoch milliseconds of their last report."""
         return f"{{{self.name}}}:producers"
+
+    @property
+    def check(self) -> str:
+        """Any type, for an instant: where a client tries the commands that it needs."""
+        return f"{{{self.name}}}:check"
 
     def producer(self, producer_id: str) -> str:
         """Hash: one producer's s (last sequence), accepted, created, vanished, seen, ``dropped:<cause>``."""

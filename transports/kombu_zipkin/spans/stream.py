@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final, Literal, get_args
 
-from kombu_zipkin.errors import StreamUnavailable
-from kombu_zipkin.spans.client import connect, script, translated
+from kombu_zipkin.errors import ConfigurationError, StreamUnavailable
+from kombu_zipkin.spans.client import connect, translated
 from kombu_zipkin.spans.entry import Entry
-from kombu_zipkin.spans.keys import DEFAULT_STREAM, StreamKeys
+from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
+from kombu_zipkin.spans.scripts import Scripts
 
 DEFAULT_BUDGET_BYTES: Final = 256 * 1024 * 1024
+
+BudgetPolicy = Literal["refuse_newest", "drop_oldest"]
+"""What to do over the byte budget: refuse the new batch, or first drop the oldest that no relay has read."""
 
 
 class Appended(StrEnum):
@@ -43,8 +47,12 @@ class SpanStream:
     Args:
         url: The Redis that holds the stream.
         stream: The stream's name.
-        budget_bytes: Refuse batches while the stream holds more; None for no limit.
+        budget_bytes: How much the stream may hold; None for no limit.
+        budget_policy: What to do over the budget. ``drop_oldest`` refuses too when relays have read all that is there.
         timeout: Seconds for one append.
+
+    Raises:
+        ConfigurationError: The URL is not one, or there is no such policy.
     """
 
     def __init__(
@@ -53,12 +61,15 @@ class SpanStream:
         *,
         stream: str = DEFAULT_STREAM,
         budget_bytes: int | None = DEFAULT_BUDGET_BYTES,
+        budget_policy: BudgetPolicy = "refuse_newest",
         timeout: float = 5.0,
     ) -> None:
+        if budget_policy not in get_args(BudgetPolicy):
+            raise ConfigurationError(f"budget_policy: expected {get_args(BudgetPolicy)}, got {budget_policy!r}")
         self._keys = StreamKeys(stream)
-        self._budget = budget_bytes or 0
+        self._budget = [budget_bytes or 0, budget_policy, GROUP]
         self._client = connect(url, timeout=timeout)
-        self._append = self._client.register_script(script("append"))
+        self._scripts = Scripts(self._client, self._keys, "append")
 
     def append(self, entry: Entry, report: ProducerReport) -> Appended:
         """Append one batch and report the producer's counts with it.
@@ -88,11 +99,10 @@ class SpanStream:
     ) -> Appended:
         keys = self._keys
         causes = [part for cause in report.dropped.items() for part in cause]
-        args: list[Any] = [producer, *counted, self._budget, report.acknowledged, report.created, len(report.dropped)]
+        told = [report.acknowledged, report.created, len(report.dropped), *causes]
+        named = [keys.stream, keys.totals, keys.producer(producer), keys.producers]
         with translated(f"append {counted[1]} spans to {keys.stream}"):
-            answer = self._append(
-                keys=[keys.stream, keys.totals, keys.producer(producer), keys.producers], args=[*args, *causes, *fields]
-            )
+            answer = self._scripts.run("append", named, [producer, *counted, *self._budget, *told, *fields])
         if not isinstance(answer, bytes):
             raise StreamUnavailable(f"append to {keys.stream}: expected a word, got {answer!r}")
         return Appended(answer.decode())

@@ -17,7 +17,7 @@ from kombu_zipkin.outages import public_address
 from kombu_zipkin.spans.buffer import HandOver, SpanBuffer, SpanCounts
 from kombu_zipkin.spans.flusher import Flusher
 from kombu_zipkin.spans.keys import DEFAULT_STREAM
-from kombu_zipkin.spans.stream import DEFAULT_BUDGET_BYTES, SpanStream
+from kombu_zipkin.spans.stream import DEFAULT_BUDGET_BYTES, BudgetPolicy, SpanStream
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,9 @@ class RedisStreamTransport(BaseTransportHandler):
         linger_ms: How long the first span of a batch waits for more.
         max_spans: How many spans may wait in this process.
         max_bytes: How many bytes that py_zipkin encoded may wait in this process.
-        budget_bytes: Append nothing while the stream holds more than this; None for no limit.
+        budget_bytes: How many bytes the stream may hold; None for no limit.
+        budget_policy: Over it ``refuse_newest`` keeps spans here until there is room; ``drop_oldest`` first drops the
+            oldest in the stream that no relay has read yet.
 
     Raises:
         ConfigurationError: The URL is not one.
@@ -60,6 +62,7 @@ class RedisStreamTransport(BaseTransportHandler):
         max_spans: int = 50_000,
         max_bytes: int = 32 * 1024 * 1024,
         budget_bytes: int | None = DEFAULT_BUDGET_BYTES,
+        budget_policy: BudgetPolicy = "refuse_newest",
     ) -> None:
         super().__init__()
         self._url = url
@@ -67,6 +70,7 @@ class RedisStreamTransport(BaseTransportHandler):
         self._linger = linger_ms / 1000
         self._bounds = (max_spans, max_bytes)
         self._budget = budget_bytes
+        self._policy = budget_policy
         self._open()
         os.register_at_fork(after_in_child=functools.partial(_reopen, weakref.ref(self)))
 
@@ -134,7 +138,7 @@ class RedisStreamTransport(BaseTransportHandler):
         self._starting = threading.RLock()  # guards _started and _closed
         self._started = self._closed = False
         self._buffer = SpanBuffer(*self._bounds)
-        stream = SpanStream(self._url, stream=self._stream, budget_bytes=self._budget)
+        stream = SpanStream(self._url, stream=self._stream, budget_bytes=self._budget, budget_policy=self._policy)
         self._flusher = Flusher(self._buffer, stream, server=public_address(self._url), linger=self._linger)
 
     def _at_exit(self) -> None:
