@@ -75,6 +75,7 @@ class SpanGroup:
         self._consumer = consumer
         self._client = connect(url, timeout=_READ_TIMEOUT)
         self._dead_budget = dead_budget_bytes or 0
+        self._idle_ms = _IDLE_CONSUMER_MS
         self._scripts = Scripts(self._client, self._keys, "settle", "renew", "leave", "sweep", "forget")
 
     def read(self, count: int, block_ms: int) -> list[Received]:
@@ -184,7 +185,7 @@ class SpanGroup:
         keys = self._keys
         with translated(f"tidy {keys.stream}"):
             for consumer in self._consumers():
-                idle = consumer["pending"] == 0 and consumer["idle"] > _IDLE_CONSUMER_MS
+                idle = consumer["pending"] == 0 and consumer["idle"] > self._idle_ms
                 if idle and consumer["name"].decode() != self._consumer:
                     self._scripts.run("leave", [keys.stream], [GROUP, consumer["name"]])
             forget = [_SILENT_PRODUCER_MS, _FORGET_AT_ONCE, keys.producer("")]
