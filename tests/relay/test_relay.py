@@ -110,7 +110,7 @@ def test_a_corrupt_payload_costs_only_its_entry(
             reasons = sorted(letter["reason"] for _, letter in client.xrange(keys.dead))
             assert client.xlen(keys.stream) == 0
     assert reasons[0].startswith("corrupt payload")
-    assert reasons[1].startswith("field")
+    assert reasons[1].startswith("missing fields: z, p")
 
 
 def test_what_is_too_large_goes_in_halves(

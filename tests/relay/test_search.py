@@ -40,7 +40,7 @@ def posting_to() -> Iterator[Callable[[str], Posting]]:
 def received(spans: list[bytes], number: int) -> Received:
     """Return an entry as it comes out of the stream."""
     entry = Entry(compress(b",".join(spans)), len(spans), "feed", number, 1_700_000_000_000)
-    return Received(f"{number}-0", entry, {})
+    return Received(f"{number}-0", entry, [])
 
 
 def entries_of(sizes: list[int], bad: set[int]) -> list[Received]:

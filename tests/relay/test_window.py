@@ -4,7 +4,7 @@ import threading
 from itertools import pairwise
 
 from kombu_zipkin.relay.backlog import Backlog, Bounds
-from kombu_zipkin.relay.window import QUICK_SECONDS, SLOW_SECONDS, Window
+from kombu_zipkin.relay.window import QUICK_SECONDS, SLOW_SECONDS, WORTH_SECONDS, Window
 from kombu_zipkin.spans import Entry, Received, compress, encode
 from tests.servers import wait_until
 from tests.spans.making import make_spans
@@ -13,7 +13,7 @@ from tests.spans.making import make_spans
 def received(number: int, spans: int = 10) -> Received:
     """Return an entry as it comes out of the stream."""
     entry = Entry(compress(b",".join(map(encode, make_spans(spans)))), spans, "p", number, 1_700_000_000_000)
-    return Received(f"{number}-0", entry, {})
+    return Received(f"{number}-0", entry, [])
 
 
 def test_it_begins_with_one_and_grows_to_its_bound_while_posts_are_quick_and_more_waits() -> None:
@@ -28,9 +28,10 @@ def test_it_begins_with_one_and_grows_to_its_bound_while_posts_are_quick_and_mor
 
 
 def test_it_does_not_grow_without_need() -> None:
-    """Nothing waits, or Zipkin is not quick."""
+    """Nothing waits, or Zipkin is not quick, or so quick that the next POST is not even ready."""
     window = Window(4)
     for _ in range(10):
+        window.took(WORTH_SECONDS / 2, more_waits=True)
         window.took(QUICK_SECONDS / 2, more_waits=False)
         window.took((QUICK_SECONDS + SLOW_SECONDS) / 2, more_waits=True)
     assert window.limit == 1
@@ -40,7 +41,7 @@ def test_a_slow_post_halves_it_and_a_failure_leaves_one() -> None:
     """Zipkin is falling behind, or away."""
     window = Window(8)
     for _ in range(60):
-        window.took(0.01, more_waits=True)
+        window.took(0.05, more_waits=True)
     assert window.limit == 8
     window.took(SLOW_SECONDS * 2, more_waits=True)
     assert window.limit == 4

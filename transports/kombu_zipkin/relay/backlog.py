@@ -82,11 +82,11 @@ class Backlog:
     def add(self, entries: Iterable[Received]) -> None:
         """Take entries in hand; one that is there already, for Redis forgot that it gave it to us, stays as it is."""
         with self._changed:
-            for received in entries:
-                if received.id not in self._held:
-                    self._held[received.id] = received
-                    self._waiting.append(received)
-                    self._weigh(received, 1)
+            new = [received for received in entries if received.id not in self._held]
+            for received in new:
+                self._held[received.id] = received
+            self._waiting += new
+            self._weigh(new, 1)
             self._changed.notify_all()
 
     def take(self) -> list[Received]:
@@ -98,9 +98,8 @@ class Backlog:
     def drop(self, entries: Sequence[Received]) -> None:
         """Let entries go: they are settled, or another relay shall claim them."""
         with self._changed:
-            for received in entries:
-                if self._held.pop(received.id, None) is not None:
-                    self._weigh(received, -1)
+            gone = [received for received in entries if self._held.pop(received.id, None) is not None]
+            self._weigh(gone, -1)
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -131,8 +130,7 @@ class Backlog:
             post.append(self._waiting.popleft())
         return post
 
-    def _weigh(self, received: Received, sign: int) -> None:
-        self._bytes += sign * _ENTRY_BYTES
-        if received.entry is not None:
-            self._spans += sign * received.entry.spans
-            self._bytes += sign * len(received.entry.piece.payload)
+    def _weigh(self, entries: Sequence[Received], sign: int) -> None:
+        readable = [received.entry for received in entries if received.entry is not None]
+        self._spans += sign * sum([entry.spans for entry in readable])
+        self._bytes += sign * (sum([len(entry.piece.payload) for entry in readable]) + _ENTRY_BYTES * len(entries))

@@ -29,9 +29,15 @@ def bury_entry(received: Received, reason: str, attempts: int, answer: Answer | 
         attempts: How often it was posted or tried.
         answer: What Zipkin said to it; None if it was not asked.
     """
-    raw = [part for pair in received.raw.items() for part in pair]
     spans = received.entry.spans if received.entry is not None else _claimed_spans(received)
-    fields: list[bytes | str | int] = ["reason", reason, *_origin(received, attempts, answer), "spans", spans, *raw]
+    fields: list[bytes | str | int] = [
+        "reason",
+        reason,
+        *_origin(received, attempts, answer),
+        "spans",
+        spans,
+        *_raw(received),
+    ]
     _log.warning("entry %s is a dead letter now: %s; %d spans", received.id, reason, spans)
     return Settlement(received, 0, [DeadRecord(spans, fields)])
 
@@ -53,7 +59,12 @@ def _origin(received: Received, attempts: int, answer: Answer | None) -> list[by
     return ["entry", received.id, "attempts", attempts, "dead_ms", int(time.time() * 1000), *known, *said]
 
 
+def _raw(received: Received) -> list[bytes]:
+    """The entry's own fields, their names marked: whoever replays the letter appends them as they were."""
+    return [part if place % 2 else b"raw:" + part for place, part in enumerate(received.raw)]
+
+
 def _claimed_spans(received: Received) -> int:
     """The number of spans an unreadable entry says it has; 1 when even that is unreadable."""
-    text = received.raw.get(b"n", b"")
+    text = received.fields.get(b"n", b"")
     return int(text) if text.isdigit() and 0 < len(text) < 10 and int(text) > 0 else 1

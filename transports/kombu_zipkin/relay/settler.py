@@ -88,15 +88,16 @@ class Settler:
             return True
 
     def _count(self, known: list[Settlement]) -> None:
-        metrics, now = self._metrics, time.time()
+        metrics = self._metrics
         entries = [settlement.received.entry for settlement in known]
+        delivered = [settlement.delivered for settlement in known]
         metrics.collector_messages.inc(len(known))
-        metrics.collector_bytes.inc(sum(len(entry.piece.payload) for entry in entries if entry is not None))
-        metrics.collector_spans.inc(sum(settlement.delivered for settlement in known))
-        for settlement, entry in zip(known, entries, strict=True):
-            if entry is not None and settlement.delivered:
-                metrics.relay_delay.observe(max(0.0, now - entry.handed_over_ms / 1000))
-            for record in settlement.dead:
-                cause = "refused" if "span" in record.fields else "unreadable"
-                metrics.collector_spans_dropped(cause, record.spans)
-                metrics.collector_messages_dropped.inc(cause == "unreadable")
+        metrics.collector_bytes.inc(sum([len(entry.piece.payload) for entry in entries if entry is not None]))
+        metrics.collector_spans.inc(sum(delivered))
+        oldest = [entry.handed_over_ms for entry, spans in zip(entries, delivered, strict=True) if entry and spans]
+        if oldest:
+            metrics.relay_delay.observe(max(0.0, time.time() - min(oldest) / 1000))
+        for record in [record for settlement in known for record in settlement.dead]:
+            cause = "refused" if "span" in record.fields else "unreadable"
+            metrics.collector_spans_dropped(cause, record.spans)
+            metrics.collector_messages_dropped.inc(cause == "unreadable")

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+WORTH_SECONDS: Final = 0.01
+"""A POST below this is answered before another one is ready; several at once would only compete for the CPU."""
+
 QUICK_SECONDS: Final = 0.25
 """A POST below this leaves Zipkin room for another one beside it."""
 
@@ -57,7 +60,7 @@ class Window:
         with self._changed:
             if seconds > SLOW_SECONDS:
                 self._limit = max(1.0, self._limit / 2)
-            elif more_waits and seconds < QUICK_SECONDS and self._limit < self._most:
+            elif more_waits and WORTH_SECONDS < seconds < QUICK_SECONDS and self._limit < self._most:
                 self._limit = min(float(self._most), self._limit + 1 / self._limit)
                 self._changed.notify()
 

@@ -54,7 +54,9 @@ class Metrics:
         )
         self.relay_posts = self._counter("relay_posts", "POSTs to Zipkin, by outcome.", "outcome")
         self.relay_post_seconds = self._histogram("relay_post_seconds", "Duration of a POST.")
-        self.relay_delay = self._histogram("relay_delay_seconds", "From a batch's oldest hand-over to Zipkin's answer.")
+        self.relay_delay = self._histogram(
+            "relay_delay_seconds", "From hand-over to settled, of the oldest in each POST."
+        )
         self.relay_oldest = self._gauge("relay_oldest_unsettled_seconds", "Age of the oldest entry in the stream.")
         self.not_stored = self._gauge("accepted_not_stored_spans", "Accepted by Zipkin over HTTP, then dropped by it.")
 

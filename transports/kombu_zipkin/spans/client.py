@@ -24,12 +24,13 @@ def connect(url: str, *, timeout: float, connect_timeout: float = 2.0) -> Client
     Raises:
         ConfigurationError: The URL is not one.
     """
+    keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
     try:
         client: Client = redis.Redis.from_url(
             url,
             socket_timeout=timeout,
             socket_connect_timeout=connect_timeout,
-            socket_keepalive=True,
+            **keepalive,
             health_check_interval=0,
             retry=Retry(NoBackoff(), 0),  # redis-py would send XADD again by itself
         )
