@@ -7,7 +7,7 @@ import redis
 from py_zipkin.encoding import create_endpoint
 
 from kombu_zipkin.spans import StreamKeys, expand
-from kombu_zipkin.spans.entry import parse_entry
+from kombu_zipkin.spans.entry import parse_fields
 from kombu_zipkin.tracing import Kind, Span, new_span_id, new_trace_id
 
 
@@ -36,4 +36,4 @@ def spans_in_stream(url: str, stream: str) -> list[dict[str, Any]]:
     """Return every span that lies in a stream, opened and parsed."""
     with redis.Redis.from_url(url) as client:
         entries: Any = client.xrange(StreamKeys(stream).stream)
-    return [span for _, fields in entries for span in orjson.loads(b"[" + expand(parse_entry(fields).piece) + b"]")]
+    return [span for _, fields in entries for span in orjson.loads(b"[" + expand(parse_fields(fields).piece) + b"]")]

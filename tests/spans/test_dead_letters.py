@@ -53,8 +53,7 @@ def bury_entry(server: RedisServer, stream: str) -> None:
     piece = compress(b",".join(map(encode, make_spans(7))))
     producer.append(Entry(piece, 7, "p-corrupt", 1, 1_700_000_000_000), ProducerReport(7, 0, {}))
     (received,) = group.read(10, 100)
-    raw = [part for pair in received.raw.items() for part in pair]
-    assert group.settle([Settlement(received, 0, [DeadRecord(7, ["reason", "corrupt payload", *raw])])]) == 1
+    assert group.settle([Settlement(received, 0, [DeadRecord(7, ["reason", "corrupt payload", *received.raw])])]) == 1
     group.close()
     producer.close()
 

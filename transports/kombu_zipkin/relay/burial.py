@@ -36,7 +36,7 @@ def bury_entry(received: Received, reason: str, attempts: int, answer: Answer | 
         *_origin(received, attempts, answer),
         "spans",
         spans,
-        *_raw(received),
+        *received.raw,
     ]
     _log.warning("entry %s is a dead letter now: %s; %d spans", received.id, reason, spans)
     return Settlement(received, 0, [DeadRecord(spans, fields)])
@@ -57,11 +57,6 @@ def _origin(received: Received, attempts: int, answer: Answer | None) -> list[by
         [] if entry is None else ["producer", entry.producer, "first_seen_ms", entry.handed_over_ms]
     )
     return ["entry", received.id, "attempts", attempts, "dead_ms", int(time.time() * 1000), *known, *said]
-
-
-def _raw(received: Received) -> list[bytes]:
-    """The entry's own fields, their names marked: whoever replays the letter appends them as they were."""
-    return [part if place % 2 else b"raw:" + part for place, part in enumerate(received.raw)]
 
 
 def _claimed_spans(received: Received) -> int:

@@ -72,7 +72,12 @@ class Relay:
             settings.relay_posts,
         )  # fmt: skip
         self._upkeep = Upkeep(
-            self._group, self._backlog, self._client, metrics, renew_seconds=settings.relay_claim_after / 4
+            settings.redis_url,
+            self._group,
+            self._backlog,
+            self._client,
+            metrics,
+            renew_seconds=settings.relay_claim_after / 4,
         )
         self._claimed_at = float("-inf")
 

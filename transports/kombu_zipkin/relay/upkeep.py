@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Final
 
 from kombu_zipkin.errors import StreamUnavailable, ZipkinRefused, ZipkinUnavailable
+from kombu_zipkin.outages import public_address
 from kombu_zipkin.relay.backlog import Backlog
 from kombu_zipkin.runtime import Metrics
-from kombu_zipkin.spans import SpanGroup
+from kombu_zipkin.spans import SpanGroup, inspect_redis
 from kombu_zipkin.zipkin import ZipkinClient
 
 _log = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ _log = logging.getLogger(__name__)
 _LOOK_SECONDS: Final = 5.0
 _ASK_ZIPKIN_SECONDS: Final = 15.0
 _TIDY_SECONDS: Final = 600.0
+_INSPECT_SECONDS: Final = 3600.0
 _TICK_SECONDS: Final = 0.25
 
 
@@ -24,9 +26,11 @@ class Upkeep:
     """A thread that does small things every so often; ``start`` once, then ``close``.
 
     It renews what is held, so that no other relay takes it over; shows the age of the oldest entry that is not
-    settled; asks Zipkin what it dropped behind its 202; and clears away what dead relays and producers left.
+    settled; asks Zipkin what it dropped behind its 202; clears away what dead relays and producers left; and says what
+    is wrong with this Redis for such work.
 
     Args:
+        redis_url: The Redis that holds the stream.
         group: The stream's consumer.
         backlog: What is held.
         client: The Zipkin to ask.
@@ -35,8 +39,16 @@ class Upkeep:
     """
 
     def __init__(
-        self, group: SpanGroup, backlog: Backlog, client: ZipkinClient, metrics: Metrics, *, renew_seconds: float
+        self,
+        redis_url: str,
+        group: SpanGroup,
+        backlog: Backlog,
+        client: ZipkinClient,
+        metrics: Metrics,
+        *,
+        renew_seconds: float,
     ) -> None:
+        self._redis_url = redis_url
         self._group = group
         self._backlog = backlog
         self._client = client
@@ -48,6 +60,7 @@ class Upkeep:
             (_LOOK_SECONDS, self._watch_oldest),
             (_ASK_ZIPKIN_SECONDS, self._ask_zipkin),
             (_TIDY_SECONDS, self._tidy),
+            (_INSPECT_SECONDS, self._inspect),
         ]
         self._thread = threading.Thread(target=self._run, name="kombu-zipkin-upkeep")
 
@@ -62,6 +75,7 @@ class Upkeep:
 
     def _run(self) -> None:
         due = {chore: time.monotonic() + every for every, chore in self._chores}
+        due[self._inspect] = time.monotonic()
         while not self._closed.wait(_TICK_SECONDS):
             for every, chore in self._chores:
                 if time.monotonic() >= due[chore]:
@@ -94,6 +108,10 @@ class Upkeep:
         self._metrics.not_stored.set(dropped)
         if before is not None and dropped > before:
             _log.warning("Zipkin accepted %d spans and did not store them; see its log", dropped - before)
+
+    def _inspect(self) -> None:
+        for warning in inspect_redis(self._redis_url):
+            _log.warning("span stream on %s: %s", public_address(self._redis_url), warning)
 
     def _tidy(self) -> None:
         self._group.tidy()

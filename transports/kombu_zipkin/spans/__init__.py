@@ -6,9 +6,11 @@ from kombu_zipkin.spans.dead_letters import DeadLetters, Moved
 from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, join
 from kombu_zipkin.spans.encoder import dump_span, encode
 from kombu_zipkin.spans.entry import Entry
-from kombu_zipkin.spans.group import DeadRecord, Received, Settlement, SpanGroup
+from kombu_zipkin.spans.group import SpanGroup
+from kombu_zipkin.spans.inspection import inspect_redis
 from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
 from kombu_zipkin.spans.ledger import Ledger, ProducerBooks, read_ledger
+from kombu_zipkin.spans.received import DeadRecord, Received, Settlement
 from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
 from kombu_zipkin.spans.transport import RedisStreamTransport
 
@@ -37,6 +39,7 @@ __all__ = [
     "dump_span",
     "encode",
     "expand",
+    "inspect_redis",
     "join",
     "read_ledger",
 ]

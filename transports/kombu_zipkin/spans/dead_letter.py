@@ -7,7 +7,7 @@ from typing import Final
 import orjson
 
 from kombu_zipkin.spans.deflate import compress
-from kombu_zipkin.spans.entry import Entry, MalformedEntry, parse_entry
+from kombu_zipkin.spans.entry import Entry, MalformedEntry, parse_fields
 
 _ENTRY_FIELDS: Final = (b"v", b"n", b"z", b"p", b"s", b"t", b"l", b"k", b"d")
 
@@ -69,7 +69,7 @@ def is_good(letter: DeadLetter) -> bool:
     """Whether it can become an entry again: its span is JSON, or its fields are those of an entry of as many spans."""
     if letter.span is None:
         try:
-            return parse_entry(letter.raw).spans == letter.spans
+            return parse_fields(letter.raw).spans == letter.spans
         except MalformedEntry:
             return False
     try:
@@ -87,7 +87,7 @@ def entry_again(letters: Sequence[DeadLetter], producer: str, sequence: int) -> 
         sequence: Its number among that producer's.
     """
     if letters[0].span is None:
-        return parse_entry(letters[0].raw)
+        return parse_fields(letters[0].raw)
     spans = [letter.span for letter in letters if letter.span is not None]
     since_ms = min(letter.first_seen_ms or letter.dead_ms for letter in letters)
     return Entry(compress(b",".join(spans)), len(spans), producer, sequence, since_ms)

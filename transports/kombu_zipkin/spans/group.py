@@ -1,14 +1,13 @@
 """The relays' side of the span stream: read, claim, renew, settle, leave."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import redis
 
 from kombu_zipkin.spans.client import connect, translated
-from kombu_zipkin.spans.entry import Entry, MalformedEntry, parse_entry
 from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
+from kombu_zipkin.spans.received import DeadRecord, Received, Settlement, parse_entries
 from kombu_zipkin.spans.scripts import Scripts
 
 DEFAULT_DEAD_BUDGET_BYTES: Final = 64 * 1024 * 1024
@@ -17,40 +16,6 @@ _READ_TIMEOUT: Final = 5.0
 _IDLE_CONSUMER_MS: Final = 600_000
 _SILENT_PRODUCER_MS: Final = 7 * 24 * 3600 * 1000
 _FORGET_AT_ONCE: Final = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An entry that this consumer holds until it is settled.
-
-    Attributes:
-        id: The entry's id in the stream; its first part is epoch milliseconds.
-        entry: The batch; None when its fields could not be read.
-        raw: The fields as they were found.
-        fault: Why the fields could not be read; None when they could.
-    """
-
-    id: str
-    entry: Entry | None
-    raw: dict[bytes, bytes]
-    fault: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRecord:
-    """Spans that Zipkin will never take: their number and the fields to keep of them."""
-
-    spans: int
-    fields: list[bytes | str | int]
-
-
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of one entry: how many spans were delivered, and what is left of the others."""
-
-    received: Received
-    delivered: int
-    dead: Sequence[DeadRecord] = field(default_factory=tuple)
 
 
 class SpanGroup:
@@ -74,6 +39,8 @@ class SpanGroup:
         self._keys = StreamKeys(stream)
         self._consumer = consumer
         self._client = connect(url, timeout=_READ_TIMEOUT)
+        for command in ("XREADGROUP", "XAUTOCLAIM"):  # redis-py's own shapes cost more than the reading
+            self._client.set_response_callback(command, _as_it_comes)
         self._dead_budget = dead_budget_bytes or 0
         self._idle_ms = _IDLE_CONSUMER_MS
         self._scripts = Scripts(self._client, self._keys, "settle", "renew", "leave", "sweep", "forget")
@@ -86,14 +53,16 @@ class SpanGroup:
         """
         with translated(f"read {self._keys.stream}"):
             try:
-                answer: Any = self._read_group(count, block_ms)
+                answer = self._read_group(count, block_ms)
             except redis.ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
                 self._create_group()
                 answer = self._read_group(count, block_ms)
-        streams = answer.items() if isinstance(answer, dict) else answer or []
-        return [received for _, entries in streams for received in _parse(_flat(entries))]
+        if not answer:
+            return []
+        (entries,) = answer.values() if isinstance(answer, dict) else (answer[0][1],)  # RESP3, RESP2
+        return parse_entries(entries)
 
     def claim(self, count: int, idle_ms: int) -> list[Received]:
         """Take over up to ``count`` entries that another consumer has not touched for ``idle_ms``.
@@ -101,10 +70,9 @@ class SpanGroup:
         Raises:
             StreamUnavailable: Redis did not answer.
         """
-        cursor = "0-0"
-        entries: list[Any] = []
+        cursor: Any = "0-0"
         with translated(f"claim from {self._keys.stream}"):
-            while not entries:  # each call looks at a part of what is pending
+            while True:  # each call looks at a part of what is pending
                 try:
                     answer: Any = self._client.xautoclaim(
                         self._keys.stream, GROUP, self._consumer, idle_ms, start_id=cursor, count=count
@@ -113,12 +81,11 @@ class SpanGroup:
                     if "NOGROUP" not in str(error):
                         raise
                     return []
-                cursor, entries = answer[0].decode(), list(answer[1])
-                if cursor == "0-0":
-                    break
-            if any(entry_id is None for entry_id, _ in entries):
-                self._scripts.run("sweep", [self._keys.stream], [GROUP, self._consumer])
-        return _parse((entry_id, fields) for entry_id, fields in entries if entry_id is not None and fields)
+                cursor, claimed = answer[0], parse_entries(answer[1])
+                if len(claimed) < len(answer[1]):
+                    self._scripts.run("sweep", [self._keys.stream], [GROUP, self._consumer])
+                if claimed or cursor == b"0-0":
+                    return claimed
 
     def renew(self, held: Iterable[Received]) -> set[str]:
         """Say that these entries are still being worked on, so that nobody claims them.
@@ -147,8 +114,9 @@ class SpanGroup:
         """
         args: list[Any] = [GROUP, self._dead_budget, len(settlements)]
         for settlement in settlements:
-            args += [settlement.received.id, settlement.delivered, _charged(settlement.received), len(settlement.dead)]
-            for record in settlement.dead:
+            received, dead = settlement.received, settlement.dead
+            args += (received.id, settlement.delivered, received.charged_bytes, len(dead))
+            for record in dead:
                 fields = _lettered(record)
                 args += [len(fields), *fields]
         keys = [self._keys.stream, self._keys.totals, self._keys.dead]
@@ -216,26 +184,8 @@ class SpanGroup:
                 raise
 
 
-def _flat(entries: Any) -> list[tuple[Any, Any]]:
-    """Read the entries of one stream in either shape that redis-py gives them (RESP2 or RESP3)."""
-    if entries and isinstance(entries[0], list) and entries[0] and isinstance(entries[0][0], (list, tuple)):
-        return [entry for part in entries for entry in part]
-    return list(entries)
-
-
-def _parse(entries: Iterable[tuple[Any, Any]]) -> list[Received]:
-    parsed = []
-    for entry_id, fields in entries:
-        name = entry_id.decode() if isinstance(entry_id, bytes) else str(entry_id)
-        try:
-            parsed.append(Received(name, parse_entry(fields), fields))
-        except MalformedEntry as fault:
-            parsed.append(Received(name, None, fields, str(fault)))
-    return parsed
-
-
-def _charged(received: Received) -> int:
-    return received.entry.charged_bytes if received.entry is not None else 0
+def _as_it_comes(answer: Any, **_: Any) -> Any:
+    return answer
 
 
 def _lettered(record: DeadRecord) -> list[bytes | str | int]:
