@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from py_zipkin.encoding import create_endpoint
 
 from kombu_zipkin.spans import compress, encode, join
-from kombu_zipkin.spans.encoder import MAX_SPAN_BYTES, SpanTooLarge, Unencodable
+from kombu_zipkin.spans.encoder import MAX_SPAN_BYTES, SpanEncoder, SpanTooLarge, Unencodable
 from kombu_zipkin.spans.foreign import parse_list, reencode
+from kombu_zipkin.spans.plain import PlainWriter
 from kombu_zipkin.tracing import Kind
 from tests.servers import ZipkinServer, wait_until
 from tests.spans.making import make_span
@@ -120,6 +121,43 @@ def test_a_span_made_of_anything_is_taken_by_zipkin(span: Any, zipkin: ZipkinSer
     """202, and the storage has it under its ids."""
     assert zipkin.api.post(join([compress(encode(span))])).status == 202
     wait_until(lambda: zipkin.api.trace(span.trace_id), f"the span of trace {span.trace_id} to be stored")
+
+
+ENCODER = SpanEncoder()  # of all examples: what it learnt from one must not show in another
+
+
+@settings(max_examples=500, deadline=None)
+@given(span=SPANS)
+def test_the_short_way_writes_the_same_bytes(span: Any) -> None:
+    """Before and after the parts of the span are known."""
+    expected = encode(span)
+    assert [ENCODER.encode(span) for _ in range(2)] == [expected] * 2
+
+
+def test_ordinary_spans_take_the_short_way() -> None:
+    """With tags, annotations, a parent and endpoints; their like were seen before."""
+    writer = PlainWriter()
+    for number in range(3):
+        span = make_span(
+            span_id=f"{number + 1:016x}",
+            trace_id="463ac35c9f6413ad48485a3953bb6124",
+            parent_id="a2fb4a1d1a96d312",
+            kind=Kind.CONSUMER,
+            remote_endpoint=create_endpoint(0, "redis", "10.0.0.2"),
+            annotations={"received": 1_700_000_000.25},
+            tags={"job.id": f"{number}", "job.task": "charge"},
+        )
+        assert (writer.write(span) == encode(span)) is bool(number)
+        writer.learn(span, orjson.loads(encode(span)))
+
+
+def test_a_process_with_endless_names_does_not_grow() -> None:
+    """What is kept is bounded."""
+    encoder = SpanEncoder()
+    for number in range(10_000):
+        encoder.encode(make_span(f"job {number}", tags={f"key {number}": "x"}))
+    kept = sum(len(each) for each in vars(encoder._plain).values())
+    assert kept < 3000
 
 
 def test_line_separators_do_not_make_a_trace_unreadable(zipkin: ZipkinServer) -> None:

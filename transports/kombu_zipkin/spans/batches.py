@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from kombu_zipkin.spans.buffer import HandOver, SpanBuffer
 from kombu_zipkin.spans.deflate import compress
-from kombu_zipkin.spans.encoder import SpanTooLarge, Unencodable, encode
+from kombu_zipkin.spans.encoder import SpanEncoder, SpanTooLarge, Unencodable
 from kombu_zipkin.spans.entry import Entry
 from kombu_zipkin.spans.foreign import parse_list, reencode
 
@@ -27,6 +27,7 @@ class Batcher:
     def __init__(self, buffer: SpanBuffer, producer: str) -> None:
         self._buffer = buffer
         self._producer = producer
+        self._encoder = SpanEncoder()
         self._sequence = 0
         self._left: list[bytes] = []
         self._taken = 0
@@ -46,7 +47,7 @@ class Batcher:
             encoded = self._encode(handed)
             spans += encoded
             size += sum(map(len, encoded))
-        cut = _cut(spans)
+        cut = len(spans) if len(spans) <= MAX_SPANS and size <= MAX_BYTES else _cut(spans)
         self._left, self._left_since_ms = spans[cut:], since_ms if len(spans) > cut else 0
         return self._entry(spans[:cut], since_ms) if spans else None
 
@@ -62,7 +63,7 @@ class Batcher:
     def _encode(self, handed: HandOver) -> list[bytes]:
         """Encode what one root handed over; a bad span costs itself alone."""
         if handed.spans is not None:
-            return self._each(encode, handed.spans)
+            return self._each(self._encoder.encode, handed.spans)
         try:
             spans = parse_list(handed.payload)
         except Unencodable as error:

@@ -13,6 +13,8 @@ from py_zipkin import Kind
 from py_zipkin.encoding import Span
 from py_zipkin.encoding._helpers import Endpoint
 
+from kombu_zipkin.spans.plain import PlainWriter
+
 MAX_SPAN_BYTES: Final = 64 * 1024
 """A larger span has its longest tag values cut, then is refused: very large ones kill a Zipkin server."""
 
@@ -37,8 +39,29 @@ class SpanTooLarge(ValueError):
     """The span stays above `MAX_SPAN_BYTES` even with its tag values cut."""
 
 
+class SpanEncoder:
+    """Writes spans as Zipkin v2 JSON, the same span always in the same bytes. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._plain = PlainWriter()
+
+    def encode(self, span: Span) -> bytes:
+        """Write one span.
+
+        Raises:
+            Unencodable: Its ids are not lower hex of the right length.
+            SpanTooLarge: It stays too large with its tags cut.
+        """
+        text = self._plain.write(span)
+        if text is not None and len(text) <= MAX_SPAN_BYTES:
+            return text
+        fields = _fields(span)
+        self._plain.learn(span, fields)
+        return encode_fields(fields)
+
+
 def encode(span: Span) -> bytes:
-    """Write one span as Zipkin v2 JSON.
+    """Write one span as Zipkin v2 JSON; `SpanEncoder` writes many faster.
 
     Raises:
         Unencodable: Its ids are not lower hex of the right length.
@@ -141,7 +164,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         written["ipv4"] = endpoint.ipv4
     if endpoint.ipv6:
         written["ipv6"] = endpoint.ipv6
-    if isinstance(endpoint.port, int) and 0 < endpoint.port <= _MAX_PORT:
+    if type(endpoint.port) is int and 0 < endpoint.port <= _MAX_PORT:
         written["port"] = endpoint.port
     return written
 
