@@ -4,6 +4,7 @@ import click
 
 from kombu_zipkin.cli.post import post
 from kombu_zipkin.cli.relay import relay
+from kombu_zipkin.cli.spans import spans
 from kombu_zipkin.cli.trace import trace
 from kombu_zipkin.cli.verify import verify
 from kombu_zipkin.cli.worker import worker
@@ -21,5 +22,5 @@ def commands() -> None:
     """
 
 
-for command in (relay, worker, post, trace, verify):
+for command in (relay, worker, post, trace, verify, spans):
     commands.add_command(command)

@@ -18,6 +18,7 @@ from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
 _log = logging.getLogger(__name__)
 
 _REPORT_SECONDS: Final = 10.0
+_SIGN_OF_LIFE_SECONDS: Final = 3600.0  # a relay forgets producers that were silent for a week
 _LAST_WORDS_SECONDS: Final = 0.3
 
 
@@ -42,6 +43,7 @@ class Flusher:
         self._backoff = Backoff(0.05, 5.0)
         self._outage = Outage(_log, f"span stream on {server}")
         self._reported: ProducerReport | None = None
+        self._reported_at = 0.0  # monotonic
         self._progress = threading.Condition()  # guards _hurried and _done; notified after every batch
         self._hurried = self._done = 0
         self._closing = threading.Event()
@@ -146,12 +148,13 @@ class Flusher:
         return ProducerReport(counts.created, counts.acknowledged, counts.dropped)
 
     def _report(self) -> None:
-        """Write this process's counts when they have changed since the last batch or report."""
+        """Write this process's counts when they have changed since the last report, and once an hour."""
         counted = self._counted()
-        if counted == self._reported or counted.created == 0:
+        due = time.monotonic() - self._reported_at > _SIGN_OF_LIFE_SECONDS
+        if counted.created == 0 or (counted == self._reported and not due):
             return
         try:
             self._stream.report(self._producer, counted)
-            self._reported = counted
+            self._reported, self._reported_at = counted, time.monotonic()
         except Exception as error:  # noqa: BLE001 - counts are for information
             _log.debug("counts not reported: %s; the next batch carries them", error)

@@ -1,0 +1,109 @@
+"""``kombu-zipkin spans``, as an operator types it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kombu_zipkin.cli.main import commands
+from kombu_zipkin.spans import StreamKeys, read_ledger
+from tests.servers import RedisServer
+from tests.spans.test_dead_letters import bury
+
+
+@pytest.fixture
+def stream(redis_url: str, namespace: str) -> str:
+    """A stream with five dead letters of two reasons."""
+    bury(redis_url, namespace, letters=3, reason="refused")
+    bury(redis_url, namespace, letters=2, reason="corrupt payload")
+    return namespace
+
+
+def run(redis_url: str, stream: str, *argv: str, answer: str = "") -> Result:
+    """Run a command to its end."""
+    env = {"REDIS_URL": redis_url, "SPANS_STREAM": stream}
+    return CliRunner().invoke(commands, ["spans", *argv], input=answer, env=env)
+
+
+def test_status_prints_the_books_and_exits_0_when_they_close(redis_url: str, stream: str) -> None:
+    """As a table, and as JSON."""
+    done = run(redis_url, stream, "status")
+    assert done.exit_code == 0, done.stderr
+    assert "the books close" in done.stdout
+    assert "sent all" in done.stdout
+    books = json.loads(run(redis_url, stream, "status", "--json").stdout)
+    assert (books["appended"], books["dead"], books["difference"], books["faults"]) == (5, 5, 0, [])
+    assert {producer["accepted"] for producer in books["producers"]} == {3, 2}
+
+
+def test_status_says_what_a_difference_means_and_exits_1(
+    redis_server: RedisServer, redis_url: str, stream: str
+) -> None:
+    """A person reads sentences, a script the exit code."""
+    with redis_server.client() as client:
+        client.xtrim(StreamKeys(stream).dead, maxlen=4, approximate=False)
+        client.hincrby(StreamKeys(stream).totals, "appended", 7)
+    done = run(redis_url, stream, "status")
+    assert done.exit_code == 1
+    text = " ".join(done.stdout.split())
+    assert "! 7 spans left the stream without being counted: somebody trimmed or deleted it by hand" in text
+    assert "the books count 5 dead spans, the dead letters hold 4" in text
+
+
+def test_dead_letters_are_listed_and_shown(redis_url: str, stream: str) -> None:
+    """A page says how to go on."""
+    done = run(redis_url, stream, "dead", "list", "--limit", "4")
+    assert len(done.stdout.splitlines()) == 4
+    assert "there may be more: --start" in done.stderr
+    (first, _) = json.loads(run(redis_url, stream, "dead", "list", "--reason", "corrupt", "--json").stdout)
+    shown = json.loads(run(redis_url, stream, "dead", "show", first["id"], "--json").stdout)
+    assert shown == first
+    assert (shown["reason"], shown["span"]["name"]) == ("corrupt payload", "do_stuff 0")
+    assert "do_stuff 0" in run(redis_url, stream, "dead", "show", first["id"]).stdout
+    absent = run(redis_url, stream, "dead", "show", "1-1")
+    assert (absent.exit_code, absent.stderr) == (1, "kombu-zipkin: there is no dead letter 1-1\n")
+
+
+def test_dead_letters_are_replayed_by_id_by_reason_or_all(redis_url: str, stream: str) -> None:
+    """A dry run moves nothing."""
+    (first, *_) = json.loads(run(redis_url, stream, "dead", "list", "--json").stdout)
+    dry = run(redis_url, stream, "dead", "replay", "--all", "--dry-run")
+    assert dry.stdout == "5 dead letters, 5 spans, would go back onto the stream\n"
+    assert run(redis_url, stream, "dead", "replay", first["id"]).stdout.startswith("1 dead letters, 1 spans, went")
+    again = run(redis_url, stream, "dead", "replay", first["id"])
+    assert (again.exit_code, again.stderr) == (1, "kombu-zipkin: 1 are not there (any more)\n")
+    assert run(redis_url, stream, "dead", "replay", "--reason", "corrupt").stdout.startswith("2 dead letters")
+    assert run(redis_url, stream, "dead", "replay", "--all").stdout.startswith("2 dead letters")
+    assert read_ledger(redis_url, stream=stream).waiting == 5
+
+
+def test_a_purge_asks_first(redis_url: str, stream: str) -> None:
+    """Unless it is told not to."""
+    refused = run(redis_url, stream, "dead", "purge", "--reason", "refused", answer="n\n")
+    assert "Throw 3 dead letters, 3 spans, away for good?" in refused.output
+    assert read_ledger(redis_url, stream=stream).dead_letters == 5
+    assert run(redis_url, stream, "dead", "purge", "--all", "--dry-run").stdout.startswith("5 dead letters")
+    assert run(redis_url, stream, "dead", "purge", "--reason", "refused", answer="y\n").exit_code == 0
+    assert run(redis_url, stream, "dead", "purge", "--all", "--yes").stdout == (
+        "2 dead letters, 2 spans, were thrown away\n"
+    )
+    ledger = read_ledger(redis_url, stream=stream)
+    assert (ledger.totals["purged"], ledger.difference, ledger.dead_letters) == (5, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "said"),
+    [
+        (["dead", "replay"], 2, "expected ids, or a reason, or everything"),
+        (["dead", "purge", "nonsense", "--yes"], 2, "ID: expected one like"),
+        (["status", "--redis-url", "redis://127.0.0.1:1/0"], 1, "read the books of"),
+        (["dead", "list", "--redis-url", "ftp://host"], 2, "Redis URL"),
+    ],
+)
+def test_what_goes_wrong_is_one_sentence(redis_url: str, namespace: str, argv: list[str], code: int, said: str) -> None:
+    """And an exit code."""
+    done = run(redis_url, namespace, *argv)
+    assert done.exit_code == code
+    assert done.stderr.startswith("kombu-zipkin: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
