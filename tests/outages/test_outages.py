@@ -12,6 +12,7 @@ from kombu_zipkin.outages import Backoff, Outage, public_address
     [
         ("redis://user:secret@host:6379/0?x=1", "redis://host:6379/0"),
         ("http://zipkin:9411", "http://zipkin:9411"),
+        ("redis+sentinel://u:secret@one:26379,two:26379/main/0", "redis+sentinel://one:26379,two:26379/main/0"),
         ("nonsense", "<not a URL>"),
         ("http://host:port/", "<not a URL>"),
     ],

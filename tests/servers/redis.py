@@ -67,6 +67,11 @@ class RedisServer:
         """Whether it was stopped or killed, and not started again."""
         return self._process is None
 
+    @property
+    def program(self) -> Path:
+        """What it runs."""
+        return self._server
+
     def client(self) -> redis.Redis:
         """Return a client; the caller closes it."""
         return redis.Redis.from_url(self.url, decode_responses=True, encoding_errors="replace")

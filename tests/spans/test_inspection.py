@@ -44,6 +44,16 @@ def test_what_the_user_may_not_look_at_is_left_out(own_redis: RedisServer) -> No
     assert inspect_redis(own_redis.url.replace("redis://", "redis://poor:pw@")) == []
 
 
+def test_a_redis_that_may_save_snapshots_is_not_accused(own_redis: RedisServer) -> None:
+    """Whether it does is in CONFIG, which many hosts forbid."""
+    with own_redis.client() as client:
+        client.config_set("save", "3600 1")
+        client.config_set("appendonly", "no")
+        assert "only saves snapshots" in "".join(inspect_redis(client))
+        client.execute_command("ACL", "SETUSER", "half", "on", ">pw", "~*", "+info")
+    assert inspect_redis(own_redis.url.replace("redis://", "redis://half:pw@")) == []
+
+
 def test_a_redis_that_is_away_is_unavailable(tmp_path: Path) -> None:
     """As everywhere."""
     with pytest.raises(StreamUnavailable, match="look at Redis's settings"):

@@ -7,8 +7,9 @@ def public_address(url: str) -> str:
     """Return the URL without user, password and query; a text that is no URL comes back as ``<not a URL>``."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port else ""
+        host = parts.netloc.rpartition("@")[2].lower()
+        if "," not in host:  # several only where Sentinels are named
+            _ = parts.port
     except ValueError:
         return "<not a URL>"
-    return f"{parts.scheme}://{host}{port}{parts.path}" if parts.scheme else "<not a URL>"
+    return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else "<not a URL>"

@@ -10,20 +10,24 @@ from kombu_zipkin.spans.client import Client, connect, translated
 OLDEST: Final = (6, 2)
 
 
-def inspect_redis(url: str) -> Sequence[str]:
+def inspect_redis(server: str | Client) -> Sequence[str]:
     """Return what is wrong with a Redis for this purpose, a sentence each that says what to set; empty if nothing.
 
     What its user may not look at is left out.
 
+    Args:
+        server: Its URL, or a client of it, which stays open.
+
     Raises:
         StreamUnavailable: Redis did not answer.
     """
-    client = connect(url, timeout=5.0)
+    client = connect(server, timeout=5.0) if isinstance(server, str) else server
     try:
         with translated("look at Redis's settings"):
             facts = _facts(client)
     finally:
-        client.close()
+        if isinstance(server, str):
+            client.close()
     found = [_version(facts), _eviction(facts), _persistence(facts)]
     return [sentence for sentence in found if sentence]
 
@@ -56,8 +60,8 @@ def _eviction(facts: Mapping[str, str]) -> str | None:
 
 
 def _persistence(facts: Mapping[str, str]) -> str | None:
-    if facts.get("aof_enabled", "1") != "0":
+    if facts.get("aof_enabled", "1") != "0" or "save" not in facts:
         return None
-    if facts.get("save"):
+    if facts["save"]:
         return "Redis only saves snapshots, so a crash loses what came after the last one: set appendonly to yes"
     return "Redis keeps nothing on disk, so a restart loses what waits there: set appendonly to yes"
