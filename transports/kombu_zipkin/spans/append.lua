@@ -41,7 +41,7 @@ local function oldest(wanted, length)
   local found = {ids = {}, spans = 0, bytes = 0}
   local after = unread()
   while found.bytes < wanted do
-    local page = redis.call('XRANGE', KEYS[1], '(' .. after, '+', 'COUNT', 20)
+    local page = redis.call('XRANGE', KEYS[1], '(' .. after, '+', 'COUNT', 3)
     if #page == 0 then return #found.ids == length and found or nil end
     for _, each in ipairs(page) do
       if found.bytes >= wanted then break end
