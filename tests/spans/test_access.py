@@ -70,7 +70,7 @@ IN_SCRIPTS = [
     (user, right)
     for user in ("spans-producer", "spans-relay")
     for right in re.findall(r" (\+(?!evalsha|script)[\w|]+)", USERS[user])
-    if right not in ("+xreadgroup", "+xautoclaim", "+xgroup|create", "+xinfo|consumers")
+    if right not in ("+xreadgroup", "+xautoclaim", "+xgroup|create", "+xgroup|createconsumer", "+xinfo|consumers")
 ]
 
 

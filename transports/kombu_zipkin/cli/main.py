@@ -2,6 +2,7 @@
 
 import click
 
+from kombu_zipkin.cli.doctor import doctor
 from kombu_zipkin.cli.post import post
 from kombu_zipkin.cli.relay import relay
 from kombu_zipkin.cli.spans import spans
@@ -22,5 +23,5 @@ def commands() -> None:
     """
 
 
-for command in (relay, worker, post, trace, verify, spans):
+for command in (relay, worker, post, trace, verify, spans, doctor):
     commands.add_command(command)

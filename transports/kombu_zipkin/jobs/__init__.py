@@ -5,7 +5,7 @@ try:
 except ImportError as error:  # pragma: no cover - needs an environment without the extra
     raise ImportError(f"kombu_zipkin.jobs needs {error.name}: pip install 'kombu-zipkin[jobs]'") from error
 
-from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry
+from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry, read_catalogue
 from kombu_zipkin.jobs.consumer import JobConsumer
 from kombu_zipkin.jobs.job import Job, JobState
 from kombu_zipkin.jobs.parameters import Parameters
@@ -30,5 +30,6 @@ __all__ = [
     "TaskEntry",
     "WorkerSettings",
     "collect_tasks",
+    "read_catalogue",
     "task",
 ]

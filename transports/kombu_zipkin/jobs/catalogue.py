@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -73,6 +74,17 @@ class Catalogue:
         self._read_at = time.monotonic()
         return self._entries
 
+    def waiting(self) -> Mapping[str, int]:
+        """Return how many jobs wait in the queue of each announced task.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        queues = sorted({entry.queue for entry in self.all().values()})
+        with self._store.using("count waiting jobs") as redis:
+            lengths: list[Any] = [redis.llen(self._keys.queue(queue)) for queue in queues]
+        return dict(zip(queues, lengths, strict=True))
+
     def find(self, name: str) -> TaskEntry:
         """Return one announced task.
 
@@ -87,6 +99,20 @@ class Catalogue:
             known = ", ".join(self._entries) or "none yet; start a worker: kombu-zipkin worker your.module"
             raise UnknownTask(f"task {name!r:.80}: no worker has announced it; known tasks: {known}")
         return entry
+
+
+@contextmanager
+def read_catalogue(url: str, namespace: str) -> Iterator[Catalogue]:
+    """Lend the catalogue of a system's Redis, to look at.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+    store = Store(url, timeout=5.0)
+    try:
+        yield Catalogue(store, JobKeys(namespace))
+    finally:
+        store.close()
 
 
 def _write(task: Task[..., Any]) -> bytes:

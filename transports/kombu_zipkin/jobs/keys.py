@@ -30,6 +30,10 @@ class JobKeys:
         """Sorted set: job ids by the epoch milliseconds of their publishing."""
         return f"{self.namespace}.records"
 
+    def queue(self, name: str) -> str:
+        """List: kombu's, of the jobs that wait in a queue."""
+        return f"{self.namespace}:{name}"
+
     def record(self, job_id: str) -> str:
         """Hash: one job's record."""
         return f"{self.namespace}.record:{job_id}"

@@ -22,12 +22,13 @@ class Store:
     """
 
     def __init__(self, url: str, *, timeout: float) -> None:
+        keepalive = {} if url.startswith("unix:") else {"socket_keepalive": True}
         try:
             self._client: redis.Redis = redis.Redis.from_url(
                 url,
                 socket_timeout=timeout,
                 socket_connect_timeout=min(1.0, timeout),
-                socket_keepalive=True,
+                **keepalive,
                 retry=Retry(NoBackoff(), 0),
             )
         except ValueError as error:

@@ -27,6 +27,7 @@ _log = logging.getLogger(__name__)
 _BLOCK_MS: Final = 500
 _ROOM_SECONDS: Final = 0.5
 _PROBE_SECONDS: Final = 15.0
+_CLAIM_SECONDS: Final = 10.0  # also how often an idle relay shows that it is there
 _DRAIN_SECONDS: Final = 5.0
 _JOIN_SECONDS: Final = 1.0
 _SETTLE_SECONDS: Final = 2.0
@@ -113,7 +114,7 @@ class Relay:
     def _take(self, count: int) -> list[Received]:
         """Take over what a silent relay holds, every so often; else wait for new entries."""
         idle = self._claim_after
-        if time.monotonic() - self._claimed_at > idle / 2:
+        if time.monotonic() - self._claimed_at > min(idle / 2, _CLAIM_SECONDS):
             claimed = self._group.claim(count, int(idle * 1000))
             if claimed:
                 _log.info("took over %d entries that another relay left", len(claimed))

@@ -7,7 +7,7 @@ from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, jo
 from kombu_zipkin.spans.encoder import dump_span, encode
 from kombu_zipkin.spans.entry import Entry
 from kombu_zipkin.spans.group import SpanGroup
-from kombu_zipkin.spans.inspection import inspect_redis
+from kombu_zipkin.spans.inspection import RelaySeen, inspect_redis, relays_of, server_time_ms
 from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
 from kombu_zipkin.spans.ledger import Ledger, ProducerBooks, read_ledger
 from kombu_zipkin.spans.received import DeadRecord, Received, Settlement
@@ -30,6 +30,7 @@ __all__ = [
     "ProducerReport",
     "Received",
     "RedisStreamTransport",
+    "RelaySeen",
     "Settlement",
     "SpanCounts",
     "SpanGroup",
@@ -42,4 +43,6 @@ __all__ = [
     "inspect_redis",
     "join",
     "read_ledger",
+    "relays_of",
+    "server_time_ms",
 ]

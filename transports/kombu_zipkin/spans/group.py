@@ -42,6 +42,7 @@ class SpanGroup:
         for command in ("XREADGROUP", "XAUTOCLAIM"):  # redis-py's own shapes cost more than the reading
             self._client.set_response_callback(command, _as_it_comes)
         self._dead_budget = dead_budget_bytes or 0
+        self._joined = False
         self._idle_ms = _IDLE_CONSUMER_MS
         self._scripts = Scripts(self._client, self._keys, "settle", "renew", "leave", "sweep", "forget")
 
@@ -52,12 +53,14 @@ class SpanGroup:
             StreamUnavailable: Redis did not answer.
         """
         with translated(f"read {self._keys.stream}"):
+            self._join()
             try:
                 answer = self._read_group(count, block_ms)
             except redis.ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
-                self._create_group()
+                self._joined = False
+                self._join()
                 answer = self._read_group(count, block_ms)
         if not answer:
             return []
@@ -175,13 +178,17 @@ class SpanGroup:
                 return []
             raise
 
-    def _create_group(self) -> None:
-        """Make the group at the very beginning: entries that came before any relay are its work too."""
+    def _join(self) -> None:
+        """Make the group, from the very beginning: entries that came before any relay are its work too; and join it."""
+        if self._joined:
+            return
         try:
             self._client.xgroup_create(self._keys.stream, GROUP, id="0", mkstream=True)
         except redis.ResponseError as error:
-            if "BUSYGROUP" not in str(error):  # another relay was quicker
+            if "BUSYGROUP" not in str(error):  # there is one
                 raise
+        self._client.xgroup_createconsumer(self._keys.stream, GROUP, self._consumer)  # who never gets anything is seen
+        self._joined = True
 
 
 def _as_it_comes(answer: Any, **_: Any) -> Any:

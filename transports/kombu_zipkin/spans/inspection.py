@@ -1,13 +1,65 @@
 """Whether a Redis is fit to hold what must not be lost."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import redis
 
+from kombu_zipkin.errors import StreamUnavailable
 from kombu_zipkin.spans.client import Client, connect, translated
+from kombu_zipkin.spans.keys import DEFAULT_STREAM, GROUP, StreamKeys
 
 OLDEST: Final = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class RelaySeen:
+    """A relay, as the span stream has last seen it.
+
+    Attributes:
+        name: Its consumer's name: host, process id and a random part.
+        pending: Entries that it holds.
+        idle_ms: Milliseconds since it last asked for entries; one that works asks at least every five seconds.
+    """
+
+    name: str
+    pending: int
+    idle_ms: int
+
+
+def relays_of(url: str, *, stream: str = DEFAULT_STREAM) -> Sequence[RelaySeen]:
+    """Return the relays that share a stream, those that were killed lately included; empty before there was any.
+
+    Raises:
+        StreamUnavailable: Redis did not answer.
+    """
+    keys, client = StreamKeys(stream), connect(url, timeout=5.0)
+    try:
+        with translated(f"look who reads {keys.stream}"):
+            found: Any = client.xinfo_consumers(keys.stream, GROUP)
+    except StreamUnavailable as error:
+        if "NOGROUP" in str(error) or "no such key" in str(error):
+            return ()
+        raise
+    finally:
+        client.close()
+    return [RelaySeen(each["name"].decode("utf-8", "replace"), each["pending"], each["idle"]) for each in found]
+
+
+def server_time_ms(url: str) -> int:
+    """Return the epoch milliseconds of Redis's clock.
+
+    Raises:
+        StreamUnavailable: Redis did not answer.
+    """
+    client = connect(url, timeout=5.0)
+    try:
+        with translated("ask Redis for the time"):
+            seconds, microseconds = client.time()
+    finally:
+        client.close()
+    return int(seconds) * 1000 + int(microseconds) // 1000
 
 
 def inspect_redis(server: str | Client) -> Sequence[str]:
