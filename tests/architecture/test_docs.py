@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kombu_zipkin.cli.span_settings import SpansSettings
 from kombu_zipkin.jobs import WorkerSettings
 from kombu_zipkin.relay import RelaySettings
 from kombu_zipkin.runtime import Metrics, ProgramSettings
@@ -14,7 +15,7 @@ from stack.settings import StackSettings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETTINGS: list[type[ProgramSettings]] = [ProducerSettings, WorkerSettings, RelaySettings, StackSettings]
+SETTINGS: list[type[ProgramSettings]] = [ProducerSettings, WorkerSettings, RelaySettings, StackSettings, SpansSettings]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -5,7 +5,7 @@ import threading
 import orjson
 import pytest
 
-from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.errors import ConfigurationError, StreamUnavailable
 from kombu_zipkin.spans import (
     DeadLetters,
     DeadRecord,
@@ -152,6 +152,23 @@ def test_a_letter_that_is_gone_is_told_and_moved_by_nobody_twice(redis_server: R
     assert dead._move(stale) == Moved(0, 0, gone=3)
     dead.close()
     assert closed_books(redis_server.url, namespace) == {"appended": 3, "waiting": 3}
+
+
+def test_a_replay_that_a_killed_redis_broke_off_is_done_again(own_redis: RedisServer) -> None:
+    """What was moved stays moved, what was not is still there."""
+    for number in range(3):
+        bury(own_redis.url, "broken", letters=150, reason=f"reason {number}")
+    dead = DeadLetters(own_redis.url, stream="broken")
+    with pytest.raises(StreamUnavailable):
+        dead.replay(everything=True, progress=lambda _: own_redis.kill())
+    own_redis.start()
+    moved = closed_books(own_redis.url, "broken")["waiting"]
+    assert 0 < moved < 450
+    assert dead.replay(everything=True) == Moved(450 - moved, 450 - moved)
+    dead.close()
+    spans = spans_in_stream(own_redis.url, "broken")
+    assert len({span["id"] for span in spans}) == len(spans) == 450
+    assert closed_books(own_redis.url, "broken") == {"appended": 450, "waiting": 450}
 
 
 def test_a_purge_is_counted_and_needs_to_be_told_what(redis_server: RedisServer, namespace: str) -> None:

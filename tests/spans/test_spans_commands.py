@@ -1,6 +1,7 @@
 """``kombu-zipkin spans``, as an operator types it."""
 
 import json
+import time
 
 import pytest
 from click.testing import CliRunner, Result
@@ -50,6 +51,26 @@ def test_status_says_what_a_difference_means_and_exits_1(
     assert "the books count 5 dead spans, the dead letters hold 4" in text
 
 
+def test_status_goes_on_until_it_is_interrupted(
+    redis_server: RedisServer, redis_url: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its exit code is that of the last look."""
+    looks: list[float] = []
+
+    def change_the_books(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 2:
+            raise KeyboardInterrupt
+        with redis_server.client() as client:
+            client.hincrby(StreamKeys(stream).totals, "appended", 1)
+
+    monkeypatch.setattr(time, "sleep", change_the_books)
+    done = run(redis_url, stream, "status", "--watch")
+    assert (done.exit_code, len(looks)) == (1, 2)
+    assert "1 spans left the stream" in done.stdout
+    assert run(redis_url, stream, "status", "--watch", "--json").exit_code == 2
+
+
 def test_dead_letters_are_listed_and_shown(redis_url: str, stream: str) -> None:
     """A page says how to go on."""
     done = run(redis_url, stream, "dead", "list", "--limit", "4")
@@ -69,9 +90,9 @@ def test_dead_letters_are_replayed_by_id_by_reason_or_all(redis_url: str, stream
     (first, *_) = json.loads(run(redis_url, stream, "dead", "list", "--json").stdout)
     dry = run(redis_url, stream, "dead", "replay", "--all", "--dry-run")
     assert dry.stdout == "5 dead letters, 5 spans, would go back onto the stream\n"
-    assert run(redis_url, stream, "dead", "replay", first["id"]).stdout.startswith("1 dead letters, 1 spans, went")
+    assert run(redis_url, stream, "dead", "replay", first["id"]).stdout.startswith("1 dead letter, 1 span, went")
     again = run(redis_url, stream, "dead", "replay", first["id"])
-    assert (again.exit_code, again.stderr) == (1, "kombu-zipkin: 1 are not there (any more)\n")
+    assert (again.exit_code, again.stderr) == (1, "kombu-zipkin: 1 dead letter not there (any more)\n")
     assert run(redis_url, stream, "dead", "replay", "--reason", "corrupt").stdout.startswith("2 dead letters")
     assert run(redis_url, stream, "dead", "replay", "--all").stdout.startswith("2 dead letters")
     assert read_ledger(redis_url, stream=stream).waiting == 5

@@ -57,7 +57,7 @@ def list_letters(reason: str | None, start: str | None, limit: int, as_json: boo
     for letter in found:
         died = datetime.fromtimestamp(letter.dead_ms / 1000, UTC).isoformat(" ", "seconds")
         status = "" if letter.status is None else f", {letter.status}"
-        print(f"{letter.id}  {died}  {letter.spans} spans  {letter.reason}{status}")
+        print(f"{letter.id}  {died}  {_number(letter.spans, 'span')}  {letter.reason}{status}")
     if len(found) == limit:
         print(f"kombu-zipkin: there may be more: --start {found[-1].id}", file=sys.stderr)
 
@@ -102,7 +102,10 @@ def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run:
     print(f"{_counted(moved)} {'would go' if dry_run else 'went'} back onto the stream")
     if moved.unreadable:
         some = ", ".join(moved.unreadable[:5])
-        print(f"kombu-zipkin: {len(moved.unreadable)} cannot be sent again, and stay: {some}", file=sys.stderr)
+        print(
+            f"kombu-zipkin: {_number(len(moved.unreadable), 'dead letter')} cannot be sent again and stay: {some}",
+            file=sys.stderr,
+        )
     _missing(moved)
 
 
@@ -161,12 +164,16 @@ def _ids(letter_id: str | None) -> list[str] | None:
 
 def _missing(moved: Moved) -> None:
     if moved.gone:
-        print(f"kombu-zipkin: {moved.gone} are not there (any more)", file=sys.stderr)
+        print(f"kombu-zipkin: {_number(moved.gone, 'dead letter')} not there (any more)", file=sys.stderr)
         sys.exit(FAILED)
 
 
 def _counted(moved: Moved) -> str:
-    return f"{moved.letters} dead letters, {moved.spans} spans,"
+    return f"{_number(moved.letters, 'dead letter')}, {_number(moved.spans, 'span')},"
+
+
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _plain(letter: DeadLetter) -> dict[str, Any]:

@@ -47,11 +47,13 @@ def status(as_json: bool, watch: bool, **options: str | None) -> None:
     Example:
         kombu-zipkin spans status --redis-url redis://localhost
     """
+    if as_json and watch:
+        raise click.UsageError("--json prints the books once: leave --watch out")
     with one_sentence():
         settings = load(SpansSettings, **options)
         ledger = _read(settings)
         if watch:
-            _watch(settings, ledger)
+            ledger = _watch(settings, ledger)
     if as_json:
         print(json.dumps(as_plain(ledger)))
     elif not watch:
@@ -109,14 +111,15 @@ def _read(settings: SpansSettings) -> Ledger:
     return read_ledger(settings.redis_url, stream=settings.spans_stream)
 
 
-def _watch(settings: SpansSettings, ledger: Ledger) -> None:
+def _watch(settings: SpansSettings, ledger: Ledger) -> Ledger:
     with Live(_drawn(ledger), auto_refresh=False) as live:
         try:
             while True:
                 time.sleep(_WATCH_SECONDS)
-                live.update(_drawn(_read(settings)), refresh=True)
+                ledger = _read(settings)
+                live.update(_drawn(ledger), refresh=True)
         except KeyboardInterrupt:
-            return
+            return ledger
 
 
 def _drawn(ledger: Ledger) -> Group:
