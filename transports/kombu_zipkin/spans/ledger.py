@@ -9,7 +9,7 @@ from kombu_zipkin.spans.keys import DEFAULT_STREAM, StreamKeys
 from kombu_zipkin.spans.scripts import Scripts
 
 _AT_ONCE_ENTRIES: Final = 2000
-_AT_ONCE_BYTES: Final = 64 * 1024 * 1024
+_AT_ONCE_BYTES: Final = 16 * 1024 * 1024
 _PAGE: Final = 1000
 _ATTEMPTS: Final = 3
 
@@ -88,7 +88,7 @@ class Ledger:
 def read_ledger(url: str, *, stream: str = DEFAULT_STREAM) -> Ledger:
     """Read the books.
 
-    Up to 2,000 entries (and 64 MiB) they are read in one step, exact whatever happens meanwhile. Above that the entries
+    Up to 2,000 entries (and 16 MiB) they are read in one step, exact whatever happens meanwhile. Above that the entries
     are counted page by page: exact only if nothing moved, else ``exact`` is False and a difference says little.
 
     Raises:
