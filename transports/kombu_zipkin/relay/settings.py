@@ -17,7 +17,7 @@ class RelaySettings(ProgramSettings):
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR.")
     relay_host: str = Field("127.0.0.1", description="Where /health, /ready and /metrics listen.")
     relay_port: int = Field(5002, ge=0, le=65535, description="Their port; 0 takes a free one.")
-    relay_post_spans: int = Field(20_000, ge=1, le=100_000, description="Most spans in one POST to Zipkin.")
+    relay_post_spans: int = Field(10_000, ge=1, le=100_000, description="Most spans in one POST to Zipkin.")
     relay_post_bytes: int = Field(
         4 * 1024 * 1024,
         ge=1024,

@@ -4,7 +4,7 @@ from kombu_zipkin.spans.buffer import SpanCounts
 from kombu_zipkin.spans.dead_letter import DeadLetter
 from kombu_zipkin.spans.dead_letters import DeadLetters, Moved
 from kombu_zipkin.spans.deflate import CorruptPiece, Piece, compress, expand, join
-from kombu_zipkin.spans.encoder import dump_span, encode
+from kombu_zipkin.spans.encoder import SpanEncoder, dump_span, encode
 from kombu_zipkin.spans.entry import Entry
 from kombu_zipkin.spans.group import SpanGroup
 from kombu_zipkin.spans.inspection import RelaySeen, inspect_redis, relays_of, server_time_ms
@@ -33,6 +33,7 @@ __all__ = [
     "RelaySeen",
     "Settlement",
     "SpanCounts",
+    "SpanEncoder",
     "SpanGroup",
     "SpanStream",
     "StreamKeys",

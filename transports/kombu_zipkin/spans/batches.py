@@ -67,9 +67,9 @@ class Batcher:
         try:
             spans = parse_list(handed.payload)
         except Unencodable as error:
-            self._drop("encode_error", handed.count, error)
+            self._drop("encode_error", handed.number, error)
             return []
-        self._buffer.corrected(len(spans) - handed.count)
+        self._buffer.corrected(len(spans) - handed.number)
         return self._each(reencode, spans)
 
     def _each(self, write: Callable[[Any], bytes], spans: Iterable[Any]) -> list[bytes]:

@@ -7,14 +7,14 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from py_zipkin.encoding import Span
 from py_zipkin.transport import BaseTransportHandler
 
 from kombu_zipkin.outages import public_address
-from kombu_zipkin.spans.buffer import HandOver, SpanBuffer, SpanCounts
+from kombu_zipkin.spans.buffer import HandOver, SpanBuffer, SpanCounts, hand_over_list, weigh
 from kombu_zipkin.spans.flusher import Flusher
 from kombu_zipkin.spans.keys import DEFAULT_STREAM
 from kombu_zipkin.spans.stream import DEFAULT_BUDGET_BYTES, BudgetPolicy, SpanStream
@@ -39,7 +39,7 @@ class RedisStreamTransport(BaseTransportHandler):
         stream: The stream's name.
         linger_ms: How long the first span of a batch waits for more.
         max_spans: How many spans may wait in this process.
-        max_bytes: How many bytes that py_zipkin encoded may wait in this process.
+        max_bytes: How many bytes of memory they may take there, roughly.
         budget_bytes: How many bytes the stream may hold; None for no limit.
         budget_policy: Over it ``refuse_newest`` keeps spans here until there is room; ``drop_oldest`` first drops the
             oldest in the stream that no relay has read yet.
@@ -60,7 +60,7 @@ class RedisStreamTransport(BaseTransportHandler):
         stream: str = DEFAULT_STREAM,
         linger_ms: int = 100,
         max_spans: int = 50_000,
-        max_bytes: int = 32 * 1024 * 1024,
+        max_bytes: int = 64 * 1024 * 1024,
         budget_bytes: int | None = DEFAULT_BUDGET_BYTES,
         budget_policy: BudgetPolicy = "refuse_newest",
     ) -> None:
@@ -80,14 +80,12 @@ class RedisStreamTransport(BaseTransportHandler):
 
     def send(self, payload: bytes | str) -> None:
         """Take over an encoded list of spans from py_zipkin."""
-        key: bytes | str = '"traceId"' if isinstance(payload, str) else b'"traceId"'
-        count = payload.count(key) if type(key) is type(payload) else 1  # type: ignore[arg-type]
-        self._put(HandOver(None, payload, max(1, count)))
+        self._put(hand_over_list, payload)
 
     def report(self, spans: Sequence[Span]) -> None:
         """Take over finished spans; they are encoded in the background and must not be changed any more."""
         if spans:
-            self._put(HandOver(spans, b"", len(spans)))
+            self._put(weigh, spans)
 
     def flush(self, timeout: float = 5.0) -> bool:
         """Wait until all that was handed over before is acknowledged by Redis or dropped.
@@ -113,7 +111,13 @@ class RedisStreamTransport(BaseTransportHandler):
         """Return where this process's spans are."""
         return self._buffer.counts()
 
-    def _put(self, handed: HandOver) -> None:
+    def _put(self, make: Callable[[Any], HandOver], what: object) -> None:
+        try:
+            handed = make(what)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no span; the request goes on
+            _log.warning("what was handed over are no spans: %s: %s", type(what).__name__, error)
+            self._buffer.refused("encode_error", 1)
+            return
         self._buffer.put(handed)
         if not self._started:
             self._start()
