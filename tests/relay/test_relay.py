@@ -113,6 +113,34 @@ def test_a_corrupt_payload_costs_only_its_entry(
     assert reasons[1].startswith("missing fields: z, p")
 
 
+def test_an_entry_that_closes_the_list_costs_its_neighbours_nothing(
+    zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """Zipkin would accept the POST and silently forget what comes after the bracket."""
+    spans = make_spans(6)
+    good = [encode(span) for span in spans]
+    feed.append(good[:3])
+    feed.append(good[:2], compress(b"],[".join(encoded(2))))
+    feed.append(good[3:])
+    with relaying(zipkin.url):
+        zipkin.wait_for_trace(spans[0].trace_id, 6)
+        wait_settled(redis_url, namespace, 8)
+    assert read_ledger(redis_url, stream=namespace).totals["dead"] == 2
+
+
+def test_what_finds_everything_too_large_is_not_asked_about_each_span(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
+) -> None:
+    """A proxy in trouble: the empty list is too large for it as well, so all is kept."""
+    sink.answer = lambda spans: (413, "", {})
+    feed.append(encoded(64))
+    with relaying(sink.url) as health:
+        wait_until(lambda: "zipkin" in health.faults() and len(sink.posts) >= 2, "two attempts")
+        assert {len(post) for post in sink.posts} == {64}
+        sink.answer = lambda spans: ACCEPTED
+        wait_settled(redis_url, namespace, 64)
+
+
 def test_what_is_too_large_goes_in_halves(
     sink: Sink, relaying: Callable[..., Any], feed: Feed, redis_url: str, namespace: str
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import time
 import urllib.request
+from collections.abc import Mapping
 
 from kombu_zipkin.zipkin import TraceTree, ZipkinClient
 from stack.java import find_java
@@ -15,13 +16,20 @@ from tests.servers.waiting import free_port, wait_until
 
 
 class ZipkinServer:
-    """Zipkin 3.6.1 with storage in memory; may be stopped and started again on the same port, then empty."""
+    """Zipkin 3.6.1 with storage in memory; may be stopped and started again on the same port, then empty.
 
-    def __init__(self) -> None:
+    Args:
+        env: Further settings of the server; they win.
+        heap: The most memory that it may take for objects.
+    """
+
+    def __init__(self, env: Mapping[str, str] | None = None, *, heap: str = "512m") -> None:
         self.port = free_port()
         settings = StackSettings()
         jar = find_jar(settings.stack_cache, os.environ.get("STACK_MAVEN_URL"), lambda fetched, total: None)
-        self._argv = server_argv(find_java(), jar, self.port)
+        usual = server_argv(find_java(), jar, self.port)
+        self._argv = [f"-Xmx{heap}" if part.startswith("-Xmx") else part for part in usual]
+        self._env = {**server_env(), **(env or {})}
         self._process: Process | None = None
         self.start()
         self.api = ZipkinClient(self.url)
@@ -40,7 +48,7 @@ class ZipkinServer:
 
     def start(self) -> None:
         """Start it, and wait until it is up."""
-        self._process = Process(self._argv, server_env())
+        self._process = Process(self._argv, self._env)
         wait_until(lambda: zipkin_is_up(self.url), "Zipkin to be up", seconds=90)
 
     def stop(self) -> None:

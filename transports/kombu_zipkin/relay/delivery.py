@@ -1,16 +1,19 @@
 """Deliver entries to Zipkin: all at once if it takes them, else down to the one that it refuses."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from kombu_zipkin.relay.answers import Verdict
 from kombu_zipkin.relay.burial import bury_entry, entry_of
 from kombu_zipkin.relay.opened import Opened, open_entry
 from kombu_zipkin.relay.posting import Posting, keep
 from kombu_zipkin.relay.search import Search
+from kombu_zipkin.relay.vetting import Vetting
 from kombu_zipkin.spans import Received, Settlement
 from kombu_zipkin.zipkin import Answer
 
-_DOUBTED_AFTER = 2
+_DOUBTED_AFTER: Final = 2
+_SMALL_BYTES: Final = 64 * 1024
 
 
 class Delivery:
@@ -22,6 +25,7 @@ class Delivery:
 
     def __init__(self, posting: Posting) -> None:
         self._posting = posting
+        self._vetting = Vetting()
 
     def deliver(self, held: Sequence[Received], *, attempt: int = 1) -> Iterator[list[Settlement]]:
         """Post entries, yielding what became of them after each POST that tells.
@@ -33,15 +37,27 @@ class Delivery:
         Raises:
             ZipkinUnavailable: Zipkin takes nothing right now; what was not yielded is to be delivered again.
         """
-        unreadable = [received for received in held if received.entry is None]
-        if unreadable:
-            yield [bury_entry(received, received.fault or "malformed entry", attempt) for received in unreadable]
-        sound = [received for received in held if received.entry is not None]
+        faults = {received.id: fault for received in held if (fault := self._fault_of(received, attempt))}
+        if faults:
+            yield [bury_entry(received, faults[received.id], attempt) for received in held if received.id in faults]
+        sound = [received for received in held if received.id not in faults]
         if sound:
             yield from self._send(sound, attempt)
 
+    def _fault_of(self, received: Received, attempt: int) -> str | None:
+        """Say what is wrong with an entry before it is posted; None for what is sound, or not looked into."""
+        if received.entry is None:
+            return received.fault or "malformed entry"
+        if attempt == 1 and self._vetting.wants(received.entry):
+            opened = open_entry(received)
+            return opened if isinstance(opened, str) else None
+        return None
+
     def _send(self, held: Sequence[Received], attempt: int) -> Iterator[list[Settlement]]:
-        answer, verdict = self._posting.post([entry_of(received).piece for received in held])
+        pieces = [entry_of(received).piece for received in held]
+        answer, verdict = self._posting.post(pieces)
+        if verdict is Verdict.TOO_LARGE and sum(len(piece.payload) for piece in pieces) < _SMALL_BYTES:
+            self._posting.probe()  # what finds this too large may find everything so: then it is no use to halve it
         if verdict is Verdict.ACCEPTED:
             yield _delivered(held)
         elif verdict in (Verdict.TOO_LARGE, Verdict.TIMED_OUT) and len(held) > 1:
