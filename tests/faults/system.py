@@ -13,6 +13,7 @@ import redis
 from tests.faults.app import Tally, make_file, read_tally
 from tests.faults.proxy import Proxy
 from tests.servers import Process, RedisServer, ZipkinServer, wait_until
+from tests.servers.programs import request
 from tests.servers.waiting import free_port
 
 _RELAY = (sys.executable, "-c", "from kombu_zipkin.cli import main; main()", "relay")
@@ -42,7 +43,7 @@ class System:
         self.slots = 0
         self._pause = pause
         self._apps: list[tuple[int, Process]] = []
-        self._relays: list[Process] = []
+        self._relays: list[tuple[int, Process]] = []
         self.faults: dict[str, int] = {}
 
     def start_app(self) -> None:
@@ -54,15 +55,16 @@ class System:
 
     def start_relay(self) -> None:
         """Start a relay; it need not be ready."""
+        port = free_port()
         env = {
             "REDIS_URL": self.redis.url,
             "ZIPKIN_URL": self.proxy.url,
-            "RELAY_PORT": str(free_port()),
+            "RELAY_PORT": str(port),
             "RELAY_CLAIM_AFTER": "2",
             "RELAY_POST_TIMEOUT": "5",
             "LOG_LEVEL": "WARNING",
         }
-        self._relays.append(Process(_RELAY, env))
+        self._relays.append((port, Process(_RELAY, env)))
 
     def kill_app(self, rng: random.Random) -> None:
         """Kill an app and its child, and start another."""
@@ -77,15 +79,13 @@ class System:
 
     def kill_relay(self, rng: random.Random) -> None:
         """Kill a relay, and start another."""
-        self._relays.pop(rng.randrange(len(self._relays))).close()
+        self._relays.pop(rng.randrange(len(self._relays)))[1].close()
         self.kills["relay"] += 1
         self.start_relay()
 
     def stop_relay(self, rng: random.Random) -> None:
         """Let a relay leave in good order, and start another."""
-        process = self._relays.pop(rng.randrange(len(self._relays)))
-        assert process.stop(20) == 0, process.output
-        process.close()
+        self._leave(*self._relays.pop(rng.randrange(len(self._relays))))
         self.start_relay()
 
     def kill_redis(self, rng: random.Random) -> None:
@@ -97,7 +97,9 @@ class System:
 
     def freeze(self, rng: random.Random) -> None:
         """Stop one of the processes for a while."""
-        pid = rng.choice([self._relays[0].pid, self._apps[0][1].pid, self.redis.process.pid, self.zipkin.process.pid])
+        pid = rng.choice(
+            [self._relays[0][1].pid, self._apps[0][1].pid, self.redis.process.pid, self.zipkin.process.pid]
+        )
         os.kill(pid, signal.SIGSTOP)
         threading.Event().wait(rng.uniform(0.1, 3.0))
         os.kill(pid, signal.SIGCONT)
@@ -115,6 +117,12 @@ class System:
         threading.Event().wait(rng.uniform(0.2, 1.0))
         self.proxy.mode = "pass"
 
+    def _leave(self, port: int, relay: Process) -> None:
+        """Send SIGTERM to a relay, once it minds signals; it ends in good order."""
+        wait_until(lambda: request(f"http://127.0.0.1:{port}/health")[0], "the relay to have begun", seconds=30)
+        assert relay.stop(20) == 0, relay.output
+        relay.close()
+
     def tally(self, slot: int) -> Tally:
         """Return what is known from outside of the process in a slot."""
         return read_tally(self.file, slot)
@@ -131,14 +139,13 @@ class System:
         self._apps.clear()
         with redis.Redis.from_url(self.redis.url) as client:
             wait_until(lambda: client.xlen("{zipkin-spans}:stream") == 0, "the stream to be empty", seconds=120)
-        for relay in self._relays:
-            assert relay.stop(20) == 0, relay.output
-            relay.close()
+        for port, relay in self._relays:
+            self._leave(port, relay)
         self._relays.clear()
 
     def close(self) -> None:
         """End everything."""
-        for process in [*(each for _, each in self._apps), *self._relays]:
+        for process in [*(each for _, each in self._apps), *(each for _, each in self._relays)]:
             process.close()
         self.proxy.close()
         self.redis.close()

@@ -134,6 +134,17 @@ def test_the_short_way_writes_the_same_bytes(span: Any) -> None:
     assert [ENCODER.encode(span) for _ in range(2)] == [expected] * 2
 
 
+@pytest.mark.parametrize("port", [80.0, 80.5, True, float("nan"), float("inf"), "80", -1, 65536, None])
+def test_a_port_of_another_type_is_written_the_same_both_ways(port: Any) -> None:
+    """Endpoints are kept by value, and 80.0 is equal to 80."""
+    encoder = SpanEncoder()
+    for usual in (80, 1):
+        encoder.encode(make_span(local_endpoint=create_endpoint(usual, "shop", "10.0.0.1")))
+    odd = make_span(local_endpoint=create_endpoint(80, "shop", "10.0.0.1")._replace(port=port))
+    assert encoder.encode(odd) == encode(odd)
+    assert type(orjson.loads(encode(odd))["localEndpoint"].get("port", 0)) is int
+
+
 def test_ordinary_spans_take_the_short_way() -> None:
     """With tags, annotations, a parent and endpoints; their like were seen before."""
     writer = PlainWriter()

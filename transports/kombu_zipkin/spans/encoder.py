@@ -164,9 +164,18 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
         written["ipv4"] = endpoint.ipv4
     if endpoint.ipv6:
         written["ipv6"] = endpoint.ipv6
-    if type(endpoint.port) is int and 0 < endpoint.port <= _MAX_PORT:
-        written["port"] = endpoint.port
+    if port := _port(endpoint.port):
+        written["port"] = port
     return written
+
+
+def _port(value: object) -> int:
+    """Return a port, 0 for none. Endpoints are kept by value, so what is equal to a port is one: 80.0; True for 1."""
+    try:
+        port = int(value) if isinstance(value, (int, float)) else 0
+    except (ValueError, OverflowError):
+        return 0
+    return port if port == value and 0 < port <= _MAX_PORT else 0
 
 
 def _microseconds(seconds: float | None) -> int:

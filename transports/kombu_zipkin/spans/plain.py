@@ -53,7 +53,7 @@ class PlainWriter:
             ("remoteEndpoint", span.remote_endpoint, self._remote),
         )
         for which, endpoint, kept in ends:
-            if which in fields and endpoint is not None and type(endpoint.port) is not float:  # 80.0 is equal to 80
+            if which in fields and endpoint is not None:
                 kept[endpoint] = f',"{which}":{_json(fields[which])}'
         self._keys.update(fields.get("tags", {}).keys() & (span.tags or {}).keys())
 
