@@ -44,3 +44,19 @@ def test_an_outage_is_said_once_and_its_end_with_its_length(caplog: pytest.LogCa
     outage.over()
     assert [record.levelname for record in caplog.records] == ["WARNING", "DEBUG", "DEBUG", "INFO"]
     assert caplog.records[0].getMessage() == "Redis on redis://host unavailable: refused; next attempt in 1 s"
+
+
+def test_an_outage_that_goes_on_is_said_again_with_the_number_of_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    """Once a minute; here at once."""
+    caplog.set_level(logging.WARNING)
+    outage = Outage(logging.getLogger("test"), "Redis", remind=0.0)
+    for _ in range(3):
+        outage.failed(ConnectionError("refused"), "next attempt in 1 s")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Redis unavailable: refused; next attempt in 1 s",
+        "Redis still unavailable after 2 attempts in 0 s: refused; next attempt in 1 s",
+        "Redis still unavailable after 3 attempts in 0 s: refused; next attempt in 1 s",
+    ]
+    outage.over()
+    outage.failed(ConnectionError("refused"), "next attempt in 1 s")
+    assert caplog.messages[-1] == "Redis unavailable: refused; next attempt in 1 s", "a new one"

@@ -125,6 +125,11 @@ class SpanBuffer:
         """How many hand-overs were taken over so far."""
         return self._queued
 
+    @property
+    def waiting(self) -> int:
+        """How many spans wait to be taken."""
+        return self._spans
+
     def corrected(self, difference: int) -> None:
         """Correct an estimated number of spans, now that the encoded list was opened."""
         with self._lock:

@@ -10,7 +10,7 @@ from typing import Final
 
 from kombu_zipkin.errors import StreamUnavailable
 from kombu_zipkin.outages import Backoff, Outage
-from kombu_zipkin.spans.batches import Batcher
+from kombu_zipkin.spans.batches import MAX_SPANS, Batcher
 from kombu_zipkin.spans.buffer import SpanBuffer
 from kombu_zipkin.spans.entry import Entry
 from kombu_zipkin.spans.stream import Appended, ProducerReport, SpanStream
@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _REPORT_SECONDS: Final = 10.0
 _SIGN_OF_LIFE_SECONDS: Final = 3600.0  # a relay forgets producers that were silent for a week
+_STEPS: Final = 5  # of the linger time, in which a batch is looked at; after quiet a trace waits for one of them
 _LAST_WORDS_SECONDS: Final = 0.3
 
 
@@ -40,6 +41,7 @@ class Flusher:
         self._linger = linger
         self._producer = f"{socket.gethostname()[:40]}-{os.getpid()}-{secrets.token_hex(6)}"
         self._batcher = Batcher(buffer, self._producer)
+        self._sent_at = float("-inf")  # monotonic
         self._backoff = Backoff(0.05, 5.0)
         self._outage = Outage(_log, f"span stream on {server}")
         self._reported: ProducerReport | None = None
@@ -95,9 +97,15 @@ class Flusher:
         self._stream.close()
 
     def _wait_for_more(self) -> None:
-        """Let a batch grow; not for long, and not at all while somebody waits in ``flush`` or ``close``."""
-        if not self._hurried:
-            self._closing.wait(self._linger)
+        """Let a batch grow from its first span on; no longer than until it is full, and less when little comes.
+
+        Not at all while somebody waits in ``flush`` or ``close``.
+        """
+        now, step = time.monotonic(), self._linger / _STEPS
+        until = now + (step if now - self._sent_at > 2 * self._linger else self._linger)
+        while not self._hurried and self._buffer.waiting < MAX_SPANS and (left := until - time.monotonic()) > 0:
+            if self._closing.wait(min(left, step)):
+                return
 
     def _send_waiting(self) -> None:
         self._buffer.filled.clear()
@@ -107,6 +115,7 @@ class Flusher:
             else:
                 self._buffer.dropped("closed", entry.spans)
             self._note_progress()
+            self._sent_at = time.monotonic()
         self._note_progress()
 
     def _note_progress(self) -> None:

@@ -37,7 +37,7 @@ class RedisStreamTransport(BaseTransportHandler):
     Args:
         url: The Redis that holds the stream.
         stream: The stream's name.
-        linger_ms: How long the first span of a batch waits for more.
+        linger_ms: How long the first span of a batch waits for more; a fifth of it after a quiet time.
         max_spans: How many spans may wait in this process.
         max_bytes: How many bytes of memory they may take there, roughly.
         budget_bytes: How many bytes the stream may hold; None for no limit.
