@@ -68,12 +68,12 @@ class System:
 
     def kill_app(self, rng: random.Random) -> None:
         """Kill an app and its child, and start another."""
-        slot, process = self._apps.pop(rng.randrange(len(self._apps)))
-        for each in (slot + 1, slot):
-            if pid := self.tally(each).pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-                    self.kills["app"] += 1
+        _, process = self._apps.pop(rng.randrange(len(self._apps)))
+        os.kill(process.pid, signal.SIGSTOP)  # or it may fork meanwhile
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for pid in [*map(int, children), process.pid]:
+            os.kill(pid, signal.SIGKILL)
+            self.kills["app"] += 1
         process.close()
         self.start_app()
 
