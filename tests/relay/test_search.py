@@ -129,6 +129,10 @@ def test_a_refusal_of_everything_makes_no_dead_letter(sink: Sink, posting_to: Ca
     for sizes in ([1], [3, 1], [7]):
         with pytest.raises(ZipkinUnavailable, match="400"):
             settled(Delivery(posting_to(sink.url)), entries_of(sizes, set()))
+    sink.posts.clear()
+    with pytest.raises(ZipkinUnavailable, match="400"):
+        settled(Delivery(posting_to(sink.url)), entries_of([500], set()))
+    assert len(sink.posts) < 20, "it is not asked about each of them"
 
 
 def test_a_dead_letter_tells_how_often_it_was_tried(sink: Sink, posting_to: Callable[[str], Posting]) -> None:

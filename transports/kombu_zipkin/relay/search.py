@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from kombu_zipkin.relay.answers import Verdict, is_zipkins_own
 from kombu_zipkin.relay.burial import dead_span
@@ -9,6 +10,8 @@ from kombu_zipkin.relay.opened import Opened
 from kombu_zipkin.relay.posting import Posting, keep
 from kombu_zipkin.spans import DeadRecord, Settlement, compress
 from kombu_zipkin.zipkin import Answer
+
+_ENOUGH_REFUSALS: Final = 10
 
 
 @dataclass(slots=True)
@@ -49,6 +52,7 @@ class Search:
         self._posts_before = attempt
         self._doubted: list[_Doubted] = []
         self._any_accepted = False
+        self._refusals = 0
 
     def run(self, answer: Answer, verdict: Verdict) -> Iterator[list[Settlement]]:
         """Search, yielding the settlement of each entry as soon as all of its spans are known.
@@ -87,6 +91,9 @@ class Search:
             return True
         if verdict not in (Verdict.REFUSED, Verdict.TOO_LARGE):
             raise keep(answer, verdict)
+        self._refusals += 1
+        if self._refusals == _ENOUGH_REFUSALS and not self._any_accepted and not is_zipkins_own(answer):
+            self._posting.probe()  # what takes nothing at all need not be asked about each span
         if end - begin == 1:
             self._judge_alone(begin, answer, verdict, posts + 1)
             yield from self._known()
