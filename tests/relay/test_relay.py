@@ -71,6 +71,19 @@ def test_retry_after_is_obeyed(
     assert len(sink.posts) == 1
 
 
+@pytest.mark.parametrize("when", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_retry_after_that_is_over_is_no_leave_to_ask_at_once(
+    sink: Sink, relaying: Callable[..., Any], feed: Feed, when: str
+) -> None:
+    """Zero, or a date in the past: the back-off holds."""
+    sink.answer = lambda spans: (503, "", {"Retry-After": when}) if spans else ACCEPTED
+    feed.append(encoded(1))
+    with relaying(sink.url):
+        wait_until(lambda: sink.posts, "a first attempt")
+        threading.Event().wait(1.0)
+    assert len(sink.posts) < 30
+
+
 def test_a_bad_span_becomes_a_dead_letter_and_its_neighbours_arrive(
     zipkin: ZipkinServer, relaying: Callable[..., Any], feed: Feed, redis_server: RedisServer, namespace: str
 ) -> None:

@@ -44,7 +44,7 @@ class Server:
             self._outage.over()
 
     def fails(self, error: Exception, what_stays: str, *, begun: float | None = None) -> float:
-        """Note a failure, and return the seconds to wait: what the server asked for, or the back-off's.
+        """Note a failure, and return the seconds to wait: the back-off's, or what the server asked for if that is more.
 
         Args:
             error: What went wrong.
@@ -56,7 +56,7 @@ class Server:
             if begun is not None and begun < self._failed_at:
                 return max(0.0, self._try_at - now)
             asked = getattr(error, "retry_after", None)
-            wait = float(asked) if asked is not None else self._backoff.next()
+            wait = max(self._backoff.next(), float(asked or 0.0))  # a date in the past is no leave to ask at once
             self._failed_at, self._try_at = now, now + wait
         self._health.fails(self._part, str(error))
         self._outage.failed(error, f"{what_stays}, next attempt in {wait:.1f} s")
