@@ -73,8 +73,12 @@ class ZipkinServer:
 
     def posts(self) -> int:
         """Return how many POSTs of spans it has answered, good and bad."""
+        return self.collected("messages")
+
+    def collected(self, what: str) -> int:
+        """Return one of its own counts of what came over HTTP: messages, spans, bytes, spans_dropped."""
         with urllib.request.urlopen(f"{self.url}/metrics") as page:
-            return int(json.load(page)["counter.zipkin_collector.messages.http"])
+            return int(json.load(page)[f"counter.zipkin_collector.{what}.http"])
 
     def close(self) -> None:
         """End it."""
