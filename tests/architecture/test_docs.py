@@ -1,5 +1,6 @@
 """The documents are true."""
 
+import json
 import re
 from pathlib import Path
 
@@ -38,13 +39,33 @@ def test_every_setting_is_documented_as_it_is(settings: type[ProgramSettings]) -
         assert row in text, f"expected the row:\n{row}"
 
 
-def test_every_metric_is_documented() -> None:
-    """In docs/operations.md."""
-    text = (ROOT / "docs" / "operations.md").read_text()
+def exported() -> set[str]:
+    """Return the name of every metric."""
     metrics = Metrics()
     metrics.watch_spans(RedisStreamTransport("redis://127.0.0.1:1/0").counts)
     page = metrics.page().decode()
     families = set(re.findall(r"^# TYPE (\w+) (?:counter|gauge|histogram)$", page, re.MULTILINE))
-    shown = {name for name in families if not name.endswith("_created") or "kombu_zipkin_spans_created" in name}
-    assert len(shown) > 15
-    assert {name for name in shown if f"`{name}`" not in text} == set()
+    return {name for name in families if not name.endswith("_created") or "kombu_zipkin_spans_created" in name}
+
+
+def named_in(text: str) -> set[str]:
+    """Return the metrics that a text names in its expressions."""
+    found = re.findall(r"\b(?:kombu_zipkin|zipkin_collector)_\w+", text)
+    return {re.sub("_(?:bucket|count|sum)$", "", name) for name in found}
+
+
+def test_every_metric_is_documented() -> None:
+    """In docs/operations.md."""
+    text = (ROOT / "docs" / "operations.md").read_text()
+    assert len(exported()) > 15
+    assert {name for name in exported() if f"`{name}`" not in text} == set()
+
+
+def test_alerts_and_dashboard_name_metrics_that_are_there() -> None:
+    """And the dashboard shows every one of them."""
+    alerts = (ROOT / "docs" / "operations.md").read_text().split("## Alerts")[1].split("##")[0]
+    assert len(named_in(alerts)) > 5
+    assert named_in(alerts) <= exported()
+    dashboard = json.loads((ROOT / "docs" / "grafana.json").read_text())
+    expressions = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    assert named_in(expressions) == exported()
