@@ -328,3 +328,13 @@ def test_the_flusher_ends_with_the_transport(transport: RedisStreamTransport) ->
 
 def _large() -> dict[str, str]:
     return {str(number): "x" * 1000 for number in range(100)}
+
+
+def test_a_span_that_is_cut_is_sent_and_counted_as_clipped(redis_url: str, namespace: str) -> None:
+    """It is not dropped; its long values lost their ends."""
+    transport = RedisStreamTransport(redis_url, stream=namespace)
+    transport.report([make_span(tags={"body": "x" * 100_000}), make_span(tags={"body": "x" * 1000})])
+    counts = transport.close(5)
+    assert (counts.created, counts.acknowledged, counts.clipped, counts.dropped) == (2, 2, 1, {})
+    lengths = sorted(len(span["tags"]["body"]) for span in spans_in_stream(redis_url, namespace))
+    assert lengths == [1000, 1024]

@@ -26,6 +26,8 @@ class SpanNumbers(Protocol):
     def held(self) -> int: ...
     @property
     def dropped(self) -> Mapping[str, int]: ...
+    @property
+    def clipped(self) -> int: ...
 
 
 class Metrics:
@@ -95,6 +97,7 @@ class _SpanCollector(Collector):
         totals = {
             "created": (counts.created, "Spans handed over to the transport."),
             "acknowledged": (counts.acknowledged, "Spans in batches that Redis acknowledged."),
+            "clipped": (counts.clipped, "Spans sent with tag values cut."),
         }
         for name, (spans, meaning) in totals.items():
             yield CounterMetricFamily(f"kombu_zipkin_spans_{name}", meaning, spans)

@@ -8,7 +8,7 @@ from kombu_zipkin.spans.buffer import HandOver, SpanBuffer
 from kombu_zipkin.spans.deflate import compress
 from kombu_zipkin.spans.encoder import SpanEncoder, SpanTooLarge, Unencodable
 from kombu_zipkin.spans.entry import Entry
-from kombu_zipkin.spans.foreign import parse_list, reencode
+from kombu_zipkin.spans.foreign import mend, parse_list
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Batcher:
             self._drop("encode_error", handed.number, error)
             return []
         self._buffer.corrected(len(spans) - handed.number)
-        return self._each(reencode, spans)
+        return self._each(lambda span: self._encoder.encode_fields(mend(span)), spans)
 
     def _each(self, write: Callable[[Any], bytes], spans: Iterable[Any]) -> list[bytes]:
         encoded = []
@@ -81,6 +81,7 @@ class Batcher:
                 self._drop("too_large", 1, error)
             except Exception as error:  # noqa: BLE001 - whatever somebody put into a span costs that span alone
                 self._drop("encode_error", 1, error)
+        self._buffer.clipped = self._encoder.clipped
         return encoded
 
     def _drop(self, cause: str, spans: int, error: Exception) -> None:

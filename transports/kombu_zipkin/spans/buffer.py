@@ -62,12 +62,14 @@ class SpanCounts:
         acknowledged: In batches that Redis has acknowledged.
         held: Still in this process.
         dropped: Dropped, by cause: buffer_full, too_large, encode_error, closed.
+        clipped: Sent with tag values cut, for they were larger than Zipkin should be given; not dropped.
     """
 
     created: int
     acknowledged: int
     held: int
     dropped: Mapping[str, int]
+    clipped: int = 0
 
 
 class SpanBuffer:
@@ -83,6 +85,7 @@ class SpanBuffer:
 
     def __init__(self, max_spans: int, max_bytes: int) -> None:
         self.filled = Wake()
+        self.clipped = 0  # written by the thread that takes
         self._max_spans = max_spans
         self._max_bytes = max_bytes
         self._lock = threading.RLock()  # guards everything below
@@ -173,7 +176,7 @@ class SpanBuffer:
     def counts(self) -> SpanCounts:
         """Return where the spans are."""
         with self._lock:
-            return SpanCounts(self._created, self._acknowledged, self._held, dict(self._dropped))
+            return SpanCounts(self._created, self._acknowledged, self._held, dict(self._dropped), self.clipped)
 
     def _count_drop(self, cause: str, spans: int) -> None:
         self._dropped[cause] = self._dropped.get(cause, 0) + spans

@@ -27,7 +27,7 @@ behind its JSON, and then nobody can read the trace."""
 _V1_TRAP: Final = b'yAnnotations"'  # Zipkin takes a body with these bytes for its v1 format, and refuses it
 _V1_ESCAPED: Final = b'yAnnotation\\u0073"'
 _MAX_PORT: Final = 65535
-_MAX_US: Final = 2**63 - 1
+MAX_US: Final = 2**63 - 1
 _CUT_TAG_CHARACTERS: Final = 1024
 
 
@@ -40,9 +40,14 @@ class SpanTooLarge(ValueError):
 
 
 class SpanEncoder:
-    """Writes spans as Zipkin v2 JSON, the same span always in the same bytes. Used by one thread at a time."""
+    """Writes spans as Zipkin v2 JSON, the same span always in the same bytes. Used by one thread at a time.
+
+    Attributes:
+        clipped: How many spans had tag values cut, to be no larger than `MAX_SPAN_BYTES`.
+    """
 
     def __init__(self) -> None:
+        self.clipped = 0
         self._plain = PlainWriter()
 
     def encode(self, span: Span) -> bytes:
@@ -57,7 +62,19 @@ class SpanEncoder:
             return text
         fields = _fields(span)
         self._plain.learn(span, fields)
-        return encode_fields(fields)
+        return self.encode_fields(fields)
+
+    def encode_fields(self, fields: dict[str, Any]) -> bytes:
+        """Write the cleaned fields of one span.
+
+        Raises:
+            SpanTooLarge: It stays too large with its tags cut.
+        """
+        text = dump_span(fields)
+        if len(text) > MAX_SPAN_BYTES:
+            text = _clipped(fields)
+            self.clipped += 1
+        return text
 
 
 def encode(span: Span) -> bytes:
@@ -67,21 +84,15 @@ def encode(span: Span) -> bytes:
         Unencodable: Its ids are not lower hex of the right length.
         SpanTooLarge: It stays too large with its tags cut.
     """
-    return encode_fields(_fields(span))
+    return SpanEncoder().encode_fields(_fields(span))
 
 
-def encode_fields(fields: dict[str, Any]) -> bytes:
-    """Write the cleaned fields of one span, within `MAX_SPAN_BYTES`.
-
-    Raises:
-        SpanTooLarge: It stays too large with its tags cut.
-    """
-    text = dump_span(fields)
+def _clipped(fields: dict[str, Any]) -> bytes:
+    """Write a span with its tag values cut."""
+    tags = fields.get("tags") or {}
+    text = dump_span({**fields, "tags": {key: value[:_CUT_TAG_CHARACTERS] for key, value in tags.items()}})
     if len(text) > MAX_SPAN_BYTES:
-        tags = fields.get("tags") or {}
-        text = dump_span({**fields, "tags": {key: value[:_CUT_TAG_CHARACTERS] for key, value in tags.items()}})
-        if len(text) > MAX_SPAN_BYTES:
-            raise SpanTooLarge(f"span of {len(text)} bytes: expected at most {MAX_SPAN_BYTES}")
+        raise SpanTooLarge(f"span of {len(text)} bytes: expected at most {MAX_SPAN_BYTES}")
     return text
 
 
@@ -184,7 +195,7 @@ def _microseconds(seconds: float | None) -> int:
         value = int(seconds * 1_000_000) if seconds is not None else 0
     except (TypeError, ValueError, OverflowError):
         return 0
-    return value if 0 < value <= _MAX_US else 0
+    return value if 0 < value <= MAX_US else 0
 
 
 def _text(value: object) -> str:

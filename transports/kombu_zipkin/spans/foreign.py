@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import orjson
 
-from kombu_zipkin.spans.encoder import Unencodable, checked_ids, clean_name, clean_value, encode_fields
+from kombu_zipkin.spans.encoder import MAX_US, Unencodable, checked_ids, clean_name, clean_value
 
 _KINDS: Final = frozenset({"CLIENT", "SERVER", "PRODUCER", "CONSUMER"})
 _NUMBERS: Final = ("timestamp", "duration")
@@ -26,12 +26,11 @@ def parse_list(payload: bytes | str) -> list[Any]:
     return spans
 
 
-def reencode(span: object) -> bytes:
-    """Write one parsed span again, with what Zipkin would refuse mended or left out.
+def mend(span: object) -> dict[str, Any]:
+    """Return the fields of one parsed span, with what Zipkin would refuse mended or left out.
 
     Raises:
         Unencodable: It is not an object, is of Zipkin v1, or its ids are bad.
-        SpanTooLarge: It stays too large with its tags cut.
     """
     if not isinstance(span, dict):
         raise Unencodable(f"span: expected an object, got {type(span).__name__}")
@@ -40,10 +39,10 @@ def reencode(span: object) -> bytes:
     fields: dict[str, Any] = checked_ids(span.get("traceId"), span.get("id"), span.get("parentId"))
     if isinstance(span.get("name"), str):
         fields["name"] = clean_name(span["name"])
-    if span.get("kind") in _KINDS:
+    if isinstance(span.get("kind"), str) and span["kind"] in _KINDS:
         fields["kind"] = span["kind"]
     for key in _NUMBERS:
-        if type(span.get(key)) is int and span[key] > 0:
+        if type(span.get(key)) is int and 0 < span[key] <= MAX_US:
             fields[key] = span[key]
     for key in _ENDPOINTS:
         if isinstance(span.get(key), dict):
@@ -53,7 +52,7 @@ def reencode(span: object) -> bytes:
     if isinstance(span.get("tags"), dict):
         fields["tags"] = {clean_name(key): clean_value(value) for key, value in span["tags"].items()}
     fields.update({flag: True for flag in ("debug", "shared") if span.get(flag) is True})
-    return encode_fields(fields)
+    return fields
 
 
 def _endpoint(endpoint: dict[str, Any]) -> dict[str, Any]:
@@ -66,7 +65,10 @@ def _endpoint(endpoint: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_annotation(note: object) -> bool:
-    return isinstance(note, dict) and type(note.get("timestamp")) is int and isinstance(note.get("value"), str)
+    if not isinstance(note, dict):
+        return False
+    at, value = note.get("timestamp"), note.get("value")
+    return type(at) is int and 0 < at <= MAX_US and isinstance(value, str) and value != ""
 
 
 def _annotation(note: dict[str, Any]) -> dict[str, Any]:
