@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import redis
 
+from kombu_zipkin.broker.claims import ClaimKeys, Claims, Source
 from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, InvalidJob, JobTooLarge, UnknownTask
 from kombu_zipkin.jobs import Job, JobConsumer, JobContext, JobPublisher, JobRecords, JobState, Retry, task
 from kombu_zipkin.messaging import instrument_kombu
@@ -362,11 +363,9 @@ def test_a_dead_worker_s_job_is_delivered_to_another(
     with working(add):
         pass
     job = publisher.publish("add", a=1)
-    with redis_server.client() as client:
-        raw = client.rpop(f"{namespace}:jobs")
-        assert isinstance(raw, str)
-        client.hset(f"{namespace}:unacked", "tag", json.dumps([json.loads(raw), "", "jobs"]))
-        client.zadd(f"{namespace}:unacked_index", {"tag": time.time()})
+    with redis.Redis.from_url(redis_server.url) as client:
+        keys = ClaimKeys(f"{namespace}:unacked_index", f"{namespace}:unacked", f"{namespace}:", "\x06\x16")
+        assert len(Claims(client, keys).claim([Source(f"{namespace}:jobs", "jobs")], 1)) == 1
     with working(add, lease_seconds=2):
         done = finished(records, job)
     assert (done.state, done.result) == (JobState.SUCCEEDED, 2)

@@ -1,8 +1,9 @@
 """kombu's connection to the queue: bounded waits, and malformed messages set aside instead of killing the worker."""
 
-from kombu_zipkin.broker.connection import LEASE_SECONDS, broker_name, connect
+from kombu_zipkin.broker.channel import LEASE_SECONDS
+from kombu_zipkin.broker.connection import broker_name, connect
 from kombu_zipkin.broker.envelope import DEAD_LETTER_REASON, dead_letter_queue, new_envelope
-from kombu_zipkin.broker.redis import Transport
+from kombu_zipkin.broker.transport import Transport
 
 __all__ = [
     "DEAD_LETTER_REASON",

@@ -5,10 +5,8 @@ from urllib.parse import urlsplit
 
 from kombu import Connection
 
+from kombu_zipkin.broker.channel import LEASE_SECONDS
 from kombu_zipkin.errors import ConfigurationError
-
-LEASE_SECONDS: Final = 60
-"""After this long without a renewed lease, a dead worker's job goes back to the queue."""
 
 _REDIS_SCHEMES: Final = ("redis", "rediss")
 _BROKER_NAMES: Final = {"redis": "redis", "rediss": "redis", "amqp": "rabbitmq", "amqps": "rabbitmq"}
@@ -52,8 +50,6 @@ def connect(url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: in
         "socket_keepalive": True,
         "health_check_interval": 25,
         "visibility_timeout": lease_seconds,
-        "unacked_restore_throttle": 1_000_000,  # the worker restores by its own timer
-        "unacked_mutex_expire": 10,
         "global_keyprefix": f"{namespace}:",
         "priority_steps": [0],
         "max_connections": 50,

@@ -11,6 +11,11 @@ from kombu.utils.json import loads
 DEAD_LETTER_REASON: Final = "dead-letter-reason"
 """Header of a dead letter: why it is one."""
 
+LOST: Final = "lost"
+"""In a message's delivery_info: the claims of it that were lost, tag to reason; only where there are any."""
+
+_LOST: Final = "lost:"  # before the tag, a member of the envelope: see taking_back.lua
+_MEMBERS: Final = 5  # of a message that was never given back
 _BODY_ENCODINGS: Final = (None, "base64", "utf-8")
 
 
@@ -23,12 +28,14 @@ def dead_letter_queue(queue: str) -> str:
     return f"{queue}.dead"
 
 
-def parse_envelope(raw: bytes) -> dict[str, Any]:
-    """Read an item of a queue.
+def parse_envelope(raw: bytes, max_bytes: int) -> dict[str, Any]:
+    """Read an item of a queue; one that was given back says so as kombu's do, and lists its lost claims by tag.
 
     Raises:
-        MalformedEnvelope: kombu's consumer would die on it, or lose it.
+        MalformedEnvelope: It is larger than ``max_bytes``, or kombu's consumer would die on it, or lose it.
     """
+    if len(raw) > max_bytes:
+        raise MalformedEnvelope(f"{len(raw)} bytes, expected at most {max_bytes}")
     try:
         envelope = loads(raw)
     except Exception as error:
@@ -44,6 +51,8 @@ def parse_envelope(raw: bytes) -> dict[str, Any]:
     if not isinstance(envelope.get("headers", {}), dict):
         raise MalformedEnvelope("expected headers to be an object")
     _check_body(envelope.get("body"), properties.get("body_encoding"))
+    if len(envelope) > _MEMBERS:
+        _mark_redelivered(envelope, info)
     return envelope
 
 
@@ -73,6 +82,16 @@ def new_envelope(
             "priority": 0,
         },
     }
+
+
+def _mark_redelivered(envelope: dict[str, Any], info: dict[str, Any]) -> None:
+    """Say what the scripts have added to a message that was given back where kombu says it."""
+    lost = {name[len(_LOST) :]: envelope.pop(name) for name in list(envelope) if name.startswith(_LOST)}
+    if envelope.pop("redelivered", False) or lost:
+        info["redelivered"] = True
+        envelope["headers"] = {**envelope.get("headers", {}), "redelivered": True}
+    if lost:
+        info[LOST] = lost
 
 
 def dead_envelope(raw: bytes, queue: str, reason: str) -> dict[str, Any]:

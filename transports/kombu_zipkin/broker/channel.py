@@ -1,0 +1,244 @@
+"""kombu's Redis channel with an atomic claim: what is killed, stopped or cut off loses no message."""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from queue import Empty
+from typing import Any, Final
+
+import redis as redis_py
+from kombu.transport import redis
+from kombu.utils.json import dumps
+
+from kombu_zipkin.broker.claims import Claimed, ClaimKeys, Claims, Settlement, Source
+from kombu_zipkin.broker.envelope import MalformedEnvelope, dead_envelope, dead_letter_queue, parse_envelope
+from kombu_zipkin.broker.leases import LeaseKeeper
+from kombu_zipkin.broker.listener import Listener
+from kombu_zipkin.broker.qos import QoS
+from kombu_zipkin.broker.waiter import Waiter
+
+_log = logging.getLogger(__name__)
+
+LEASE_SECONDS: Final = 60
+"""After this long without a renewed lease, a dead consumer's messages go back to their queue."""
+
+_STOCK_LEASE_SECONDS: Final = 3600
+_MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
+_OPTIONS: Final = ("claim_at_once", "stock_visibility_timeout", "max_message_bytes")
+
+
+class Channel(redis.Channel):
+    """kombu 5.7's channel; how it claims, waits, settles and restores is its own. Wire format and keys are kombu's.
+
+    Transport options beside kombu's:
+        claim_at_once: Messages that one claim may take, within the prefetch window: as many as threads wait for them.
+        stock_visibility_timeout: Seconds after which what stock kombu claimed is given back; its default, an hour.
+        max_message_bytes: What is larger is set aside unread.
+
+    The defaults differ: ``visibility_timeout`` is 60 s, for leases are renewed; sockets have timeouts.
+    """
+
+    QoS = QoS
+    visibility_timeout = LEASE_SECONDS
+    stock_visibility_timeout = _STOCK_LEASE_SECONDS
+    claim_at_once = 1
+    max_message_bytes = _MAX_MESSAGE_BYTES
+    socket_timeout = 5.0
+    socket_connect_timeout = 2.0
+    socket_keepalive = True
+    max_connections = 50
+    from_transport_options = (*redis.Channel.from_transport_options, *_OPTIONS)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._cached: Any = None
+        self._plain: Any = None
+        self._claims: Claims | None = None
+        self._keeper: LeaseKeeper | None = None
+        self._unrecorded: set[str] = set()
+        self._is_hot = False
+        super().__init__(*args, **kwargs)
+        self.listener = Listener(self, self.claim_keys, self._came, self._rang)
+
+    @property
+    def claims(self) -> Claims:
+        """What this channel has claimed and not settled."""
+        if self._claims is None:
+            self._claims = Claims(self.plain_client(), self.claim_keys)
+        return self._claims
+
+    @property
+    def claim_keys(self) -> ClaimKeys:
+        """Where claims are kept."""
+        prefix = self.global_keyprefix
+        return ClaimKeys(prefix + self.unacked_index_key, prefix + self.unacked_key, prefix, self.sep)
+
+    def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
+        """Consume from a queue."""
+        (self._unrecorded.add if no_ack and self.ack_emulation else self._unrecorded.discard)(queue)
+        if not self.ack_emulation:
+            self._unrecorded.add(queue)
+        result = super().basic_consume(queue, no_ack, *args, **kwargs)
+        self._keep_leases()
+        self._is_hot = True
+        return result
+
+    def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
+        """Get one message; None when there is none."""
+        recorded = self.ack_emulation and not no_ack
+        sources = [self._source(queue, step, recorded=recorded) for step in self.priority_steps]
+        for claimed in self.claims.claim(sources, 1):
+            self._keep_leases()
+            envelope = self._opened(claimed)
+            if envelope is None:
+                return self.basic_get(queue, no_ack, **kwargs)
+            message = self.Message(envelope, channel=self)
+            if recorded:
+                self.qos.append(message, message.delivery_tag)
+            return message
+        return None
+
+    def listen(self) -> None:
+        """Take what is there, or wait for it: called before each poll while there is room for a message."""
+        if not self.active_queues:
+            return
+        self.listener.answer_rings()
+        if self._is_hot:
+            self.listener.ring()
+        else:
+            self.listener.wait_for(self._sources(), self.claims.token)
+
+    def room(self) -> None:
+        """Say that there is room for another message; any thread may."""
+        if self._is_hot:
+            self.listener.ring()
+
+    def _came(self, waiter: Waiter) -> bool:
+        """A waiter was answered."""
+        if not waiter.has_message:
+            raise Empty
+        if not self.qos.can_consume() or waiter.source.queue not in self._active_queues:
+            waiter.put_back(self.plain_client())
+            raise Empty
+        self._is_hot = True
+        return self._take()
+
+    def _rang(self) -> bool:
+        self.listener.check()
+        if not self._is_hot or not self.qos.can_consume() or not self.active_queues:
+            raise Empty
+        return self._take()
+
+    def _take(self) -> bool:
+        """Claim what fits and deliver it.
+
+        Raises:
+            Empty: There was nothing.
+        """
+        limit = self.claim_at_once
+        room = self.qos.can_consume_max_estimate()
+        if room is not None:
+            limit = min(limit, room)
+        came = self.listener.with_message()
+        sources = [each.source._replace(key=each.own_list, group=-1) for each in came] + self._sources()
+        self.claims.recover()
+        claimed = self.claims.claim(sources, limit)
+        self._is_hot = len(claimed) == limit
+        taken = {each.key for each in claimed}
+        for each in came:
+            each.has_message = self._is_hot and each.own_list not in taken
+        if not self._deliver_all(claimed):
+            raise Empty
+        return True
+
+    def _deliver_all(self, claimed: Sequence[Claimed]) -> int:
+        undelivered, count = list(reversed(claimed)), 0
+        try:
+            while undelivered:
+                message = undelivered.pop()
+                self._queue_cycle.rotate(message.queue)
+                envelope = self._opened(message)
+                if envelope is not None:
+                    self.connection._deliver(envelope, message.queue)
+                    count += 1
+            return count
+        finally:
+            if undelivered:  # a callback raised
+                self.claims.give_back([each.tag for each in undelivered])
+
+    def _opened(self, claimed: Claimed) -> dict[str, Any] | None:
+        """Read a message; what is none goes to the dead-letter queue, and None is returned."""
+        try:
+            envelope = parse_envelope(claimed.raw, self.max_message_bytes)
+        except MalformedEnvelope as fault:
+            self._set_aside(claimed, str(fault))
+            return None
+        envelope["properties"]["delivery_tag"] = claimed.tag
+        return envelope
+
+    def _set_aside(self, claimed: Claimed, reason: str) -> None:
+        dead = dead_letter_queue(claimed.queue)
+        text = dumps(dead_envelope(claimed.raw, claimed.queue, reason))
+        if claimed.queue in self._unrecorded:
+            self.plain_client().lpush(self.global_keyprefix + dead, text)
+        else:
+            self.claims.settle([Settlement(claimed.tag, self.global_keyprefix + dead, text)])
+        _log.warning("malformed message in %s: %s; it is in %s now", claimed.queue, reason, dead)
+
+    def _sources(self) -> list[Source]:
+        queues = self._queue_cycle.consume(len(self.active_queues))
+        return [self._source(queue, step, recorded=queue not in self._unrecorded)
+                for step in self.priority_steps for queue in queues]  # fmt: skip
+
+    def _source(self, queue: str, step: int, *, recorded: bool) -> Source:
+        step = self.priority(step)
+        return Source(self.global_keyprefix + self._q_for_pri(queue, step), queue, step, step, recorded)
+
+    def _create_client(self, asynchronous: bool = False) -> Any:
+        """Make a client once a pool: kombu makes one for each operation, which is half the cost of a publish."""
+        if asynchronous:
+            return super()._create_client(asynchronous=True)
+        if self._cached is None:
+            self._cached = super()._create_client()
+        return self._cached
+
+    def plain_client(self) -> Any:
+        """A client that puts no prefix before keys."""
+        if self._plain is None:
+            self._plain = redis_py.Redis(connection_pool=self.pool)
+        return self._plain
+
+    @property
+    def _failures(self) -> tuple[type[BaseException], ...]:
+        return (*self.connection_errors, self.ResponseError, OSError)
+
+    def _update_queue_cycle(self) -> None:
+        super()._update_queue_cycle()
+        wanted = {source.key for source in self._sources()} if self.active_queues else set()
+        self.listener.keep_only(wanted, self.plain_client(), self._failures)
+
+    def _keep_leases(self) -> None:
+        if self._keeper is None:
+            info = self.connection.client
+            place = f"{info.hostname or 'localhost'}:{info.port or self.connection.default_port}"
+            self._keeper = LeaseKeeper(self, place)
+
+    def _poll_error(self, type: Any, **options: Any) -> Any:  # noqa: A002 - kombu's name
+        if type not in self.handlers:
+            return type.readable()
+        return super()._poll_error(type, **options)
+
+    def _disconnect_pools(self) -> None:
+        super()._disconnect_pools()
+        self._cached = self._plain = self._claims = None
+
+    def close(self) -> None:
+        """Stop consuming, give back what is not settled, close the connections."""
+        if not self.closed:
+            if self._keeper is not None:
+                self._keeper.close()
+            self.listener.keep_only(set(), self.plain_client(), self._failures)
+            if self._qos is not None:
+                with suppress(*self._failures):  # then it goes back when the lease is over
+                    self._qos.restore_unacked_once()
+            self.listener.close()
+        super().close()
