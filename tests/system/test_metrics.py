@@ -96,14 +96,22 @@ def _of_the_jobs(programs: Programs) -> None:
         "kombu_zipkin_spans_acknowledged_total": OF_WORKER,
         "kombu_zipkin_spans_held": 0,
         'kombu_zipkin_jobs_finished_total{outcome="acknowledged",task="demo"}': JOBS,
+        'kombu_zipkin_jobs_started_total{task="demo"}': JOBS,
         "kombu_zipkin_jobs_running": 0,
+        "kombu_zipkin_jobs_lost_total": 0,
+        "kombu_zipkin_leases_lost_total": 0,
+        "kombu_zipkin_jobs_delayed": 0,
+        "kombu_zipkin_jobs_claimed": 0,
+        'kombu_zipkin_queue_waiting_jobs{queue="jobs"}': 0,
+        'kombu_zipkin_queue_oldest_seconds{queue="jobs"}': 0,
+        'kombu_zipkin_queue_dead_letters{queue="jobs"}': 0,
         "kombu_zipkin_job_wait_seconds_count": JOBS,
         'kombu_zipkin_job_run_seconds_count{task="demo"}': JOBS,
     }
     assert {name: app[name] for name in expected_of_app} == expected_of_app
     assert {name: worker[name] for name in expected_of_worker} == expected_of_worker
     seen = {re.split("_total|_count|{", name)[0] for name in [*expected_of_app, *expected_of_worker]}
-    of_jobs = {name for name in _families(programs.worker_port) if "_job" in name or "_spans_" in name}
+    of_jobs = {name for name in _families(programs.worker_port) if re.search("_job|_spans_|_queue_|_leases_", name)}
     elsewhere = {"kombu_zipkin_spans_dropped", "kombu_zipkin_spans_clipped"}  # test_transport.py
     elsewhere.add("kombu_zipkin_accepted_not_stored_spans")
     assert {name for name in of_jobs if not name.startswith("zipkin_")} - elsewhere == seen

@@ -1,19 +1,22 @@
 """kombu's Redis channel with an atomic claim: what is killed, stopped or cut off loses no message."""
 
 import logging
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cached_property
 from queue import Empty
 from typing import Any, Final
 
 import redis as redis_py
-from kombu.transport import redis
-from kombu.utils.json import dumps
+from kombu.transport import redis, virtual
 
-from kombu_zipkin.broker.claims import Claimed, ClaimKeys, Claims, Settlement, Source
-from kombu_zipkin.broker.envelope import MalformedEnvelope, dead_envelope, dead_letter_queue, parse_envelope
+from kombu_zipkin.broker.claimed import Along, Claimed, ClaimKeys, Source
+from kombu_zipkin.broker.claims import Claims
 from kombu_zipkin.broker.leases import LeaseKeeper
+from kombu_zipkin.broker.line import Line
 from kombu_zipkin.broker.listener import Listener
+from kombu_zipkin.broker.opener import Opener
 from kombu_zipkin.broker.qos import QoS
 from kombu_zipkin.broker.waiter import Waiter
 
@@ -54,9 +57,11 @@ class Channel(redis.Channel):
         self._plain: Any = None
         self._claims: Claims | None = None
         self._keeper: LeaseKeeper | None = None
-        self._unrecorded: set[str] = set()
-        self._is_hot = False
+        self.unrecorded: set[str] = set()  # queues whose consumers acknowledge nothing
+        self._is_hot = self._is_woken = False
+        self._along: deque[Along] = deque()
         super().__init__(*args, **kwargs)
+        self._opener = Opener(self)
         self.listener = Listener(self, self.claim_keys, self._came, self._rang)
 
     @property
@@ -74,9 +79,9 @@ class Channel(redis.Channel):
 
     def basic_consume(self, queue: str, no_ack: bool, *args: Any, **kwargs: Any) -> Any:
         """Consume from a queue."""
-        (self._unrecorded.add if no_ack and self.ack_emulation else self._unrecorded.discard)(queue)
+        (self.unrecorded.add if no_ack and self.ack_emulation else self.unrecorded.discard)(queue)
         if not self.ack_emulation:
-            self._unrecorded.add(queue)
+            self.unrecorded.add(queue)
         result = super().basic_consume(queue, no_ack, *args, **kwargs)
         self._keep_leases()
         self._is_hot = True
@@ -88,7 +93,7 @@ class Channel(redis.Channel):
         sources = [self._source(queue, step, recorded=recorded) for step in self.priority_steps]
         for claimed in self.claims.claim(sources, 1):
             self._keep_leases()
-            envelope = self._opened(claimed)
+            envelope = self._opener.open(claimed)
             if envelope is None:
                 return self.basic_get(queue, no_ack, **kwargs)
             message = self.Message(envelope, channel=self)
@@ -104,8 +109,12 @@ class Channel(redis.Channel):
         self.listener.answer_rings()
         if self._is_hot:
             self.listener.ring()
-        else:
+            return
+        try:
             self.listener.wait_for(self._sources(), self.claims.token)
+        except self.ResponseError:  # out of memory: Redis lets nobody wait, but it lets claim
+            self._is_hot = True
+            raise
 
     def room(self) -> None:
         """Say that there is room for another message; any thread may."""
@@ -122,11 +131,41 @@ class Channel(redis.Channel):
         self._is_hot = True
         return self._take()
 
+    def wake(self) -> None:
+        """End a ``drain_events`` that waits; any thread may."""
+        self._is_woken = True
+        self.listener.ring()
+
+    def settle_along(self, along: Along) -> None:
+        """Settle messages with the next claim, which is made at once; for the consuming thread, which then drains.
+
+        Their places are free from now on. When Redis does not answer, ``drain_events`` raises, and the next one sends
+        them again.
+        """
+        self._along.append(along)
+        for each in along.settlements:
+            virtual.QoS.ack(self.qos, each.tag)
+        self.listener.ring()
+
+    def send_along(self) -> None:
+        """Settle what waits for a claim without one."""
+        while self._along:
+            self._exchange([], 0)
+
     def _rang(self) -> bool:
         self.listener.check()
-        if not self._is_hot or not self.qos.can_consume() or not self.active_queues:
+        if self.listener.read_answered():
+            return True
+        if self._along or (self._is_hot and self._can_take()):
+            with suppress(Empty):
+                return self._take()
+        if not self._is_woken:
             raise Empty
-        return self._take()
+        self._is_woken = False
+        return True
+
+    def _can_take(self) -> bool:
+        return bool(self.active_queues) and self.qos.can_consume()
 
     def _take(self) -> bool:
         """Claim what fits and deliver it.
@@ -134,21 +173,35 @@ class Channel(redis.Channel):
         Raises:
             Empty: There was nothing.
         """
-        limit = self.claim_at_once
+        limit = self.claim_at_once if self._can_take() else 0
         room = self.qos.can_consume_max_estimate()
         if room is not None:
             limit = min(limit, room)
         came = self.listener.with_message()
+        if not (self._is_hot or came):
+            limit = 0
         sources = [each.source._replace(key=each.own_list, group=-1) for each in came] + self._sources()
         self.claims.recover()
-        claimed = self.claims.claim(sources, limit)
-        self._is_hot = len(claimed) == limit
-        taken = {each.key for each in claimed}
-        for each in came:
-            each.has_message = self._is_hot and each.own_list not in taken
+        claimed = self._exchange(sources, limit)
+        if limit:
+            self._is_hot = len(claimed) == limit
+            taken = {each.key for each in claimed}
+            for each in came:
+                each.has_message = self._is_hot and each.own_list not in taken
         if not self._deliver_all(claimed):
             raise Empty
         return True
+
+    def _exchange(self, sources: list[Source], limit: int) -> list[Claimed]:
+        if not self._along:
+            return self.claims.claim(sources, limit) if limit else []
+        try:
+            claimed = self.claims.exchange(self._line, self._along[0], sources, limit)
+        except BaseException:
+            self.listener.ring()  # for the next attempt
+            raise
+        self._along.popleft()
+        return claimed
 
     def _deliver_all(self, claimed: Sequence[Claimed]) -> int:
         undelivered, count = list(reversed(claimed)), 0
@@ -156,7 +209,7 @@ class Channel(redis.Channel):
             while undelivered:
                 message = undelivered.pop()
                 self._queue_cycle.rotate(message.queue)
-                envelope = self._opened(message)
+                envelope = self._opener.open(message)
                 if envelope is not None:
                     self.connection._deliver(envelope, message.queue)
                     count += 1
@@ -165,28 +218,9 @@ class Channel(redis.Channel):
             if undelivered:  # a callback raised
                 self.claims.give_back([each.tag for each in undelivered])
 
-    def _opened(self, claimed: Claimed) -> dict[str, Any] | None:
-        """Read a message; what is none goes to the dead-letter queue, and None is returned."""
-        try:
-            envelope = parse_envelope(claimed.raw, self.max_message_bytes)
-        except MalformedEnvelope as fault:
-            self._set_aside(claimed, str(fault))
-            return None
-        envelope["properties"]["delivery_tag"] = claimed.tag
-        return envelope
-
-    def _set_aside(self, claimed: Claimed, reason: str) -> None:
-        dead = dead_letter_queue(claimed.queue)
-        text = dumps(dead_envelope(claimed.raw, claimed.queue, reason))
-        if claimed.queue in self._unrecorded:
-            self.plain_client().lpush(self.global_keyprefix + dead, text)
-        else:
-            self.claims.settle([Settlement(claimed.tag, self.global_keyprefix + dead, text)])
-        _log.warning("malformed message in %s: %s; it is in %s now", claimed.queue, reason, dead)
-
     def _sources(self) -> list[Source]:
         queues = self._queue_cycle.consume(len(self.active_queues))
-        return [self._source(queue, step, recorded=queue not in self._unrecorded)
+        return [self._source(queue, step, recorded=queue not in self.unrecorded)
                 for step in self.priority_steps for queue in queues]  # fmt: skip
 
     def _source(self, queue: str, step: int, *, recorded: bool) -> Source:
@@ -200,6 +234,10 @@ class Channel(redis.Channel):
         if self._cached is None:
             self._cached = super()._create_client()
         return self._cached
+
+    @cached_property
+    def _line(self) -> Line:
+        return Line(self.pool)
 
     def plain_client(self) -> Any:
         """A client that puts no prefix before keys."""
@@ -230,6 +268,9 @@ class Channel(redis.Channel):
     def _disconnect_pools(self) -> None:
         super()._disconnect_pools()
         self._cached = self._plain = self._claims = None
+        line = self.__dict__.pop("_line", None)
+        if line is not None:
+            line.drop()
 
     def close(self) -> None:
         """Stop consuming, give back what is not settled, close the connections."""

@@ -5,94 +5,17 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import redis
+
+from kombu_zipkin.broker.claimed import Along, Claimed, ClaimKeys, Settlement, Source
+from kombu_zipkin.broker.line import Line
 
 _TAG_PREFIX: Final = "kz"
 _TAKING_BACK: Final = ("give_back", "restore")
 _AT_ONCE: Final = 100
-
-
-class Source(NamedTuple):
-    """A list to claim from.
-
-    Attributes:
-        key: Of the list.
-        queue: The queue whose messages it holds.
-        step: kombu's priority step of it; 0 is the most urgent.
-        group: Lists of one group take turns; an earlier group is emptied first.
-        recorded: Whether what is claimed is recorded as unacknowledged; not for consumers with ``no_ack``.
-    """
-
-    key: str
-    queue: str
-    step: int = 0
-    group: int = 0
-    recorded: bool = True
-
-
-class Claimed(NamedTuple):
-    """A message that is claimed.
-
-    Attributes:
-        tag: Names this claim of it; it is another one after a redelivery, so a late acknowledgement touches nothing.
-        queue: The queue it was in.
-        key: The list it was taken from.
-        raw: What lay in the list.
-    """
-
-    tag: str
-    queue: str
-    key: str
-    raw: bytes
-
-
-class Settlement(NamedTuple):
-    """How a message ends.
-
-    Attributes:
-        tag: Of its claim.
-        key: Where ``text`` goes in the same step; None for nowhere.
-        text: A message, for a dead letter or a retry.
-        score: The text's score in a sorted set; None when the key is a list.
-    """
-
-    tag: str
-    key: str | None = None
-    text: bytes = b""
-    score: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimKeys:
-    """The keys of one system of consumers; all but the last two are kombu's.
-
-    Attributes:
-        index: Sorted set: tag by epoch seconds of the last sign of life.
-        unacked: Hash: tag to ``[message, exchange, routing key]``.
-        prefix: Of every list of messages.
-        separator: Between a list's key and its priority step.
-        waiters: Sorted set: who waits for a message, by epoch seconds of the last sign of life.
-        watch: Hash: when somebody last looked for silent consumers.
-    """
-
-    index: str
-    unacked: str
-    prefix: str
-    separator: str
-
-    @property
-    def waiters(self) -> str:
-        """Of the waiters."""
-        return f"{self.unacked}_waiters"
-
-    @property
-    def watch(self) -> str:
-        """Of the last look."""
-        return f"{self.unacked}_watch"
 
 
 class Claims:
@@ -117,27 +40,13 @@ class Claims:
 
         When the answer is lost, what it may have claimed is given back at the next `recover`.
         """
-        head = f"{_TAG_PREFIX}.{self.token}.{time.time_ns() // 1000:x}"
-        args: list[Any] = [limit, head]
-        for each in sources:
-            args += (each.group, each.step, _close(each.queue) if each.recorded else "")
-        keys = [self._keys.index, self._keys.unacked, *(each.key for each in sources)]
+        keys, args, head = self._claiming(sources, limit)
         try:
-            found: list[Any] = self._scripts["claim"](keys=keys, args=args)
+            found = self._scripts["claim"](keys=keys, args=args)
         except BaseException:
-            steps = {each.step for each in sources}
-            with self._lock:
-                self._doubtful.update(f"{head}.{n}.{step}" for n in range(1, limit + 1) for step in steps)
+            self._doubt(head, sources, limit)
             raise
-        claimed, recorded = [], []
-        for at in range(0, len(found), 3):
-            source, tag = sources[found[at] - 1], found[at + 1].decode()
-            claimed.append(Claimed(tag, source.queue, source.key, found[at + 2]))
-            if source.recorded:
-                recorded.append(tag)
-        with self._lock:
-            self._held.update(recorded)
-        return claimed
+        return self._claimed(found, sources)
 
     def settle(self, settlements: Sequence[Settlement]) -> list[bool]:
         """Be done with messages, in one step for all of them.
@@ -145,17 +54,38 @@ class Claims:
         Returns:
             For each whether it was still held; if not, it has been given to another consumer, and nothing was done.
         """
-        keys = [self._keys.index, self._keys.unacked]
-        numbers: dict[str, int] = {}
-        args: list[Any] = []
-        for tag, key, text, score in settlements:
-            if key is not None and key not in numbers:
-                keys.append(key)
-                numbers[key] = len(numbers) + 1
-            args += (tag, 0 if key is None else numbers[key], "" if score is None else score, text)
-        held: list[int] = self._scripts["settle"](keys=keys, args=args)
+        keys, args = self._settling(settlements)
+        held = self._scripts["settle"](keys=keys, args=args)
         self._forget(each.tag for each in settlements)
         return [each == 1 for each in held]
+
+    def exchange(self, line: Line, along: Along, sources: Sequence[Source], limit: int) -> list[Claimed]:
+        """Settle messages and claim others, in one round trip.
+
+        Args:
+            line: The calling thread's own.
+            along: What to settle; its ``done`` is told.
+            sources: Where to claim from.
+            limit: How many; 0 for none.
+        """
+        scripts: list[Any] = [*along.before, (self._scripts["settle"], *self._settling(along.settlements))]
+        head = ""
+        if limit:
+            keys, args, head = self._claiming(sources, limit)
+            scripts.append((self._scripts["claim"], keys, args))
+        try:
+            replies = line.run(scripts)
+        except BaseException:
+            if limit:
+                self._doubt(head, sources, limit)
+            raise
+        claimed = []
+        if limit and not isinstance(replies[-1], Exception):
+            claimed = self._claimed(replies.pop(), sources)
+        held = replies[len(along.before)]
+        along.done(replies[: len(along.before)], held if isinstance(held, Exception) else [each == 1 for each in held])
+        self._forget(each.tag for each in along.settlements)
+        return claimed
 
     def give_back(self, tags: Sequence[str], *, at_front: bool = True, lost: str | None = None) -> int:
         """Put messages back into their queues.
@@ -212,6 +142,40 @@ class Claims:
         args: list[Any] = [lease, stock_lease, _AT_ONCE, self._keys.prefix, self._keys.separator]
         count, stock, silent = self._scripts["restore"](keys=keys, args=args)
         return count, [tag.decode() for tag in stock], silent
+
+    def _claiming(self, sources: Sequence[Source], limit: int) -> tuple[list[str], list[Any], str]:
+        head = f"{_TAG_PREFIX}.{self.token}.{time.time_ns() // 1000:x}"
+        args: list[Any] = [limit, head]
+        for each in sources:
+            args += (each.group, each.step, _close(each.queue) if each.recorded else "")
+        return [self._keys.index, self._keys.unacked, *(each.key for each in sources)], args, head
+
+    def _claimed(self, found: Sequence[Any], sources: Sequence[Source]) -> list[Claimed]:
+        claimed, recorded = [], []
+        for at in range(0, len(found), 3):
+            source, tag = sources[found[at] - 1], found[at + 1].decode()
+            claimed.append(Claimed(tag, source.queue, source.key, found[at + 2]))
+            if source.recorded:
+                recorded.append(tag)
+        with self._lock:
+            self._held.update(recorded)
+        return claimed
+
+    def _doubt(self, head: str, sources: Sequence[Source], limit: int) -> None:
+        steps = {each.step for each in sources}
+        with self._lock:
+            self._doubtful.update(f"{head}.{n}.{step}" for n in range(1, limit + 1) for step in steps)
+
+    def _settling(self, settlements: Sequence[Settlement]) -> tuple[list[str], list[Any]]:
+        keys = [self._keys.index, self._keys.unacked]
+        numbers: dict[str, int] = {}
+        args: list[Any] = []
+        for tag, key, text, score in settlements:
+            if key is not None and key not in numbers:
+                keys.append(key)
+                numbers[key] = len(numbers) + 1
+            args += (tag, 0 if key is None else numbers[key], "" if score is None else score, text)
+        return keys, args
 
     @property
     def held(self) -> list[str]:

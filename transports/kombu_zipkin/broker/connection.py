@@ -24,7 +24,9 @@ def broker_name(url: str) -> str:
     return _BROKER_NAMES[scheme]
 
 
-def connect(url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: int = LEASE_SECONDS) -> Connection:
+def connect(
+    url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: float = LEASE_SECONDS, at_once: int = 1
+) -> Connection:
     """Make a connection; nothing is sent yet.
 
     Args:
@@ -32,6 +34,7 @@ def connect(url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: in
         namespace: Prefix of every key on Redis, so that other kombu programs may use the same database.
         timeout: Seconds for one command.
         lease_seconds: Seconds after which an unacknowledged message whose lease was not renewed is delivered again.
+        at_once: Messages that one claim may take, within the prefetch window; on Redis.
 
     Raises:
         ConfigurationError: The URL's scheme is not one this library knows.
@@ -53,5 +56,6 @@ def connect(url: str, *, namespace: str, timeout: float = 5.0, lease_seconds: in
         "global_keyprefix": f"{namespace}:",
         "priority_steps": [0],
         "max_connections": 50,
+        "claim_at_once": at_once,
     }
     return Connection(url, transport="kombu_zipkin.broker:Transport", transport_options=options)

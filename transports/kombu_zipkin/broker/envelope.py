@@ -2,10 +2,13 @@
 
 import base64
 import binascii
+import time
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
+import orjson
 from kombu.utils.json import loads
 
 DEAD_LETTER_REASON: Final = "dead-letter-reason"
@@ -36,10 +39,7 @@ def parse_envelope(raw: bytes, max_bytes: int) -> dict[str, Any]:
     """
     if len(raw) > max_bytes:
         raise MalformedEnvelope(f"{len(raw)} bytes, expected at most {max_bytes}")
-    try:
-        envelope = loads(raw)
-    except Exception as error:
-        raise MalformedEnvelope(f"not JSON: {type(error).__name__}") from error
+    envelope = _read(raw)
     if not isinstance(envelope, dict):
         raise MalformedEnvelope(f"expected an object, got {type(envelope).__name__}")
     properties = envelope.get("properties")
@@ -76,12 +76,23 @@ def new_envelope(
         "properties": {
             **properties,
             "body_encoding": "base64",
-            "delivery_tag": str(uuid.uuid4()),
+            "delivery_tag": _delivery_tag(properties.get("message_id")),
             "delivery_mode": 2,
             "delivery_info": {"exchange": "", "routing_key": queue},
             "priority": 0,
         },
     }
+
+
+def _read(raw: bytes) -> Any:
+    """Read JSON; what kombu's dialect alone can say (dates, NaN, lone surrogates) in kombu's way, ten times slower."""
+    if b'"__type__"' not in raw:
+        with suppress(orjson.JSONDecodeError):
+            return orjson.loads(raw)
+    try:
+        return loads(raw)
+    except Exception as error:
+        raise MalformedEnvelope(f"not JSON: {type(error).__name__}") from error
 
 
 def _mark_redelivered(envelope: dict[str, Any], info: dict[str, Any]) -> None:
@@ -92,6 +103,10 @@ def _mark_redelivered(envelope: dict[str, Any], info: dict[str, Any]) -> None:
         envelope["headers"] = {**envelope.get("headers", {}), "redelivered": True}
     if lost:
         info[LOST] = lost
+
+
+def _delivery_tag(message_id: str | None) -> str:
+    return str(uuid.uuid4()) if message_id is None else f"{message_id}.{time.time_ns():x}"
 
 
 def dead_envelope(raw: bytes, queue: str, reason: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import redis
 
-from kombu_zipkin.broker.claims import ClaimKeys, Source
+from kombu_zipkin.broker.claimed import ClaimKeys, Source
 from kombu_zipkin.broker.doorbell import Doorbell
 from kombu_zipkin.broker.waiter import Waiter
 
@@ -28,6 +28,7 @@ class Listener:
         self._came = came
         self._doorbell = Doorbell(rang)
         self._waiters: dict[str, Waiter] = {}
+        self._answered: list[Waiter] = []
 
     def ring(self) -> None:
         """Wake the consuming thread; any thread may."""
@@ -85,6 +86,14 @@ class Listener:
             waiter.drop()
             raise
         self._channel.connection.cycle.watch(self._channel, waiter)
-        if answered:
+        if answered:  # its answer may be read from the socket already, which then is not readable
+            self._answered.append(waiter)
+            self.ring()
+
+    def read_answered(self) -> bool:
+        """Read what was answered while a waiter was armed; whether a message was delivered."""
+        delivered = False
+        while self._answered:
             with suppress(Empty):
-                waiter.readable()
+                delivered = bool(self._answered.pop().readable()) or delivered
+        return delivered

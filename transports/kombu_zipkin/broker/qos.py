@@ -5,7 +5,7 @@ from typing import Any
 
 from kombu.transport import redis, virtual
 
-from kombu_zipkin.broker.claims import Settlement
+from kombu_zipkin.broker.claimed import Settlement
 
 _log = logging.getLogger(__name__)
 

@@ -7,6 +7,7 @@ local clock = redis.call('TIME')
 local now = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local lease, stock_lease, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local seen = tonumber(redis.call('HGET', KEYS[4], 'seen') or '0')
+redis.call('ZREM', KEYS[1], '')  -- under OOM Redis refuses only a script's first write, if it may need memory
 redis.call('HSET', KEYS[4], 'seen', string.format('%.3f', now))
 if seen > 0 and now - seen > math.max(lease / 2, 5) then redis.call('HSET', KEYS[4], 'hold', string.format('%.3f', now + 3)) end
 if now < tonumber(redis.call('HGET', KEYS[4], 'hold') or '0') then return {0, {}, {}} end

@@ -1,5 +1,6 @@
 """kombu's Redis transport with our channel, and a poller that knows what the channel waits for."""
 
+from contextlib import suppress
 from typing import Any
 
 from kombu.transport import redis
@@ -31,7 +32,8 @@ class Poller(redis.MultiChannelPoller):
             return
         for fileno in [fd for fd, each in self._fd_to_chan.items() if each == (channel, watched)]:
             del self._fd_to_chan[fileno]
-            self._unregister_from_poll(fileno)
+            with suppress(OSError):  # closed already
+                self._unregister_from_poll(fileno)
 
     def on_readable(self, fileno: int) -> Any:
         """Have the reader of a descriptor read."""

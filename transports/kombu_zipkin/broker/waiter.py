@@ -3,16 +3,17 @@
 import time
 from collections.abc import Callable
 from importlib.resources import files
+from queue import Empty
 from typing import Any, Final
 
 import redis
 
-from kombu_zipkin.broker.claims import ClaimKeys, Source
+from kombu_zipkin.broker.claimed import ClaimKeys, Source
+from kombu_zipkin.broker.line import Line
 
 _SECONDS: Final = 5
 _ANSWER_SECONDS: Final = 2.0
 _OVERDUE_SECONDS: Final = 5.0
-
 _REGISTER: Final = "return redis.call('ZADD', KEYS[1], redis.call('TIME')[1], ARGV[1])"
 _LEAVE: Final = (files("kombu_zipkin.broker") / "leave.lua").read_text("utf-8")
 
@@ -22,7 +23,7 @@ class Waiter:
     and nothing is in flight that a killed process would take with it. Used by the consuming thread alone.
 
     Args:
-        pool: Makes the connection, which does not count among the pool's.
+        pool: Makes the connection.
         keys: Of the consumers.
         source: The list.
         token: The consumer's.
@@ -36,18 +37,16 @@ class Waiter:
         self.own_list = f"{keys.unacked}_waiting:{token}:{source.key}"
         self.has_message = False
         self.is_armed = False
-        self._pool = pool
+        self._line = Line(pool)
         self._keys = keys
         self._answered = answered
-        self._connection: Any = None
-        self._socket: Any = None
         self._client_id = 0
         self._armed_at = 0.0
 
     @property
     def sock(self) -> Any:
         """What becomes readable; None while there is no connection."""
-        return None if self._connection is None else self._connection._sock
+        return self._line.sock
 
     @property
     def is_overdue(self) -> bool:
@@ -60,18 +59,26 @@ class Waiter:
         Returns:
             Whether there is an answer already.
         """
-        connection = self._connected()
+        if self._line.open():
+            self._client_id = self._line.ask([("CLIENT", "ID")])[0]
         register = ("EVAL", _REGISTER, 1, self._keys.waiters, self._member())
         wait = ("BLMOVE", self.source.key, self.own_list, "RIGHT", "LEFT", _SECONDS)
-        connection.send_packed_command(connection.pack_commands([register, wait]), check_health=False)
+        self._line.send([register, wait])
         self.is_armed, self._armed_at = True, time.monotonic()
-        connection.read_response()
-        return bool(connection.can_read(timeout=0))
+        self._line.read()
+        return self._line.has_reply()
 
     def readable(self) -> Any:
-        """Read the answer: a message has come, or the time is over."""
+        """Read the answer: a message has come, or the time is over.
+
+        Raises:
+            Empty: There is none to come.
+        """
+        if not self.is_armed:  # closed by the server, or read before
+            self.drop()
+            raise Empty
         try:
-            message = self._connection.read_response()
+            message = self._line.read()
         except BaseException:
             self.drop()
             raise
@@ -82,11 +89,11 @@ class Waiter:
 
     def leave(self, client: "redis.Redis") -> None:
         """Stop waiting; what has come goes back to its list."""
-        if self._connection is None:
+        if self._line.sock is None:
             return
         if self.is_armed:
             client.client_unblock(self._client_id)
-            self._connection.read_response(timeout=_ANSWER_SECONDS)
+            self._line.read(timeout=_ANSWER_SECONDS)
             self.is_armed = False
         self.put_back(client, for_good=True)
         self.drop()
@@ -99,24 +106,10 @@ class Waiter:
 
     def drop(self) -> None:
         """Close the connection; the next `arm` opens another. What may have come is claimed with the next claim."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
         if self.is_armed:
             self.has_message = True  # perhaps
         self.is_armed = False
-        connection.disconnect()
-
-    def _connected(self) -> Any:
-        if self._connection is None:
-            self._connection = self._pool.make_connection()
-        connection = self._connection
-        if connection._sock is None:
-            connection.connect()
-        if connection._sock is not self._socket:
-            connection.send_command("CLIENT", "ID", check_health=False)
-            self._client_id, self._socket = connection.read_response(), connection._sock
-        return connection
+        self._line.drop()
 
     def _member(self) -> str:
         return f"{self._client_id}\n{self.own_list}\n{self.source.key}"

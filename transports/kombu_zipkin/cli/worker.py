@@ -69,7 +69,7 @@ def run_worker(
             metrics=metrics,
             health=health,
         )
-        stop = stop_on_signals()
+        stop = stop_on_signals(consumer.hurry)
         others = further_pages(spans) if further_pages is not None else {}
         pages = StatusPages(health.is_alive, health.faults, metrics, others)
         with serve_pages(pages, settings.worker_host, settings.worker_port):

@@ -7,20 +7,22 @@ except ImportError as error:  # pragma: no cover - needs an environment without 
 
 from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry, read_catalogue
 from kombu_zipkin.jobs.consumer import JobConsumer
-from kombu_zipkin.jobs.job import Job, JobState
+from kombu_zipkin.jobs.job import Attempt, Job, JobState
 from kombu_zipkin.jobs.parameters import Parameters
 from kombu_zipkin.jobs.publisher import JobPublisher
-from kombu_zipkin.jobs.records import JobRecords
+from kombu_zipkin.jobs.records import JobPage, JobRecords
 from kombu_zipkin.jobs.settings import WorkerSettings
 from kombu_zipkin.jobs.tasks import JobContext, Retry, Task, collect_tasks, task
 
 del _pydantic
 
 __all__ = [
+    "Attempt",
     "Catalogue",
     "Job",
     "JobConsumer",
     "JobContext",
+    "JobPage",
     "JobPublisher",
     "JobRecords",
     "JobState",

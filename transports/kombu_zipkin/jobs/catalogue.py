@@ -18,6 +18,9 @@ from kombu_zipkin.jobs.tasks import Task
 _log = logging.getLogger(__name__)
 
 _FRESH_SECONDS: Final = 5.0
+_ALIVE_SECONDS: Final = 90.0
+_GONE_SECONDS: Final = 3600.0
+_KNOWN_SECONDS: Final = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,19 @@ class TaskEntry:
         queue: Where its jobs wait.
         doc: Its docstring, empty without one.
         parameters: What a job may give it.
+        seen: When a worker last announced it, in epoch seconds.
     """
 
     name: str
     queue: str
     doc: str
     parameters: Parameters
+    seen: float
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether a worker that runs it gave a sign of life in the last 90 seconds."""
+        return time.time() - self.seen < _ALIVE_SECONDS
 
 
 class Catalogue:
@@ -51,25 +61,53 @@ class Catalogue:
         self._entries: Mapping[str, TaskEntry] = {}  # replaced whole, so readers need no lock
         self._read_at = float("-inf")
 
-    def announce(self, tasks: Iterable[Task[..., Any]]) -> None:
-        """Tell publishers of tasks.
+    def announce(self, tasks: Iterable[Task[..., Any]], worker: str) -> None:
+        """Tell publishers of tasks, and that a worker is there.
+
+        Args:
+            tasks: What it runs.
+            worker: Its name.
 
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        entries: dict[Any, Any] = {each.name: _write(each) for each in tasks}
-        with self._store.using("announce tasks") as redis:
-            redis.hset(self._keys.tasks, mapping=entries)
+        now = time.time()
+        entries: dict[Any, Any] = {each.name: _write(each, now) for each in tasks}
+        with self._store.using("announce tasks") as redis, redis.pipeline() as pipe:
+            pipe.hset(self._keys.tasks, mapping=entries)
+            pipe.zadd(self._keys.workers, {worker: now})
+            pipe.zremrangebyscore(self._keys.workers, "-inf", now - _GONE_SECONDS)
+            pipe.execute()
+
+    def leave(self, worker: str) -> None:
+        """Say that a worker is gone.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        with self._store.using("withdraw a worker") as redis:
+            redis.zrem(self._keys.workers, worker)
+
+    def workers(self) -> list[str]:
+        """Return the names of the workers that gave a sign of life in the last 90 seconds.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        with self._store.using("read the workers") as redis:
+            names: Any = redis.zrangebyscore(self._keys.workers, time.time() - _ALIVE_SECONDS, "+inf")
+        return [name.decode() for name in names]
 
     def all(self) -> Mapping[str, TaskEntry]:
-        """Return every announced task by name.
+        """Return every task by name that a worker has announced within a week.
 
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
         with self._store.using("read the announced tasks") as redis:
             raw: Any = redis.hgetall(self._keys.tasks)
-        entries = [entry for name, text in raw.items() if (entry := _read(name, text)) is not None]
+        oldest = time.time() - _KNOWN_SECONDS
+        entries = [each for name, text in raw.items() if (each := _read(name, text)) is not None and each.seen > oldest]
         self._entries = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
         self._read_at = time.monotonic()
         return self._entries
@@ -115,12 +153,12 @@ def read_catalogue(url: str, namespace: str) -> Iterator[Catalogue]:
         store.close()
 
 
-def _write(task: Task[..., Any]) -> bytes:
+def _write(task: Task[..., Any], now: float) -> bytes:
     parameters = [
         {"name": each.name, "schema": each.schema, "required": each.required, "default": each.default}
         for each in task.parameters.all
     ]
-    return orjson.dumps({"queue": task.queue, "doc": task.doc, "parameters": parameters})
+    return orjson.dumps({"queue": task.queue, "doc": task.doc, "parameters": parameters, "seen": now})
 
 
 def _read(raw_name: bytes, text: bytes) -> TaskEntry | None:
@@ -129,7 +167,8 @@ def _read(raw_name: bytes, text: bytes) -> TaskEntry | None:
     try:
         fields = orjson.loads(text)
         parameters = [Parameter(p["name"], p["schema"], p["required"], p["default"]) for p in fields["parameters"]]
-        return TaskEntry(name, fields["queue"], fields["doc"], Parameters(name, parameters))
+        seen = float(fields.get("seen", time.time()))
+        return TaskEntry(name, fields["queue"], fields["doc"], Parameters(name, parameters), seen)
     except (ValueError, KeyError, TypeError, ConfigurationError) as error:
         _log.warning("announced task %s cannot be read: %s; it is left out", name, error)
         return None

@@ -28,6 +28,25 @@ class JobState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt at a job.
+
+    Attributes:
+        number: From 1.
+        started_ms: Epoch milliseconds at which it began.
+        ended_ms: Epoch milliseconds at which it ended; None while it runs, and for a lost one.
+        outcome: ``running``, ``acknowledged``, ``retried``, ``dead_lettered`` or ``lost``.
+        error: What went wrong; None when nothing did.
+    """
+
+    number: int
+    started_ms: int
+    ended_ms: int | None = None
+    outcome: str = "running"
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One job, as its record tells.
 
@@ -46,6 +65,8 @@ class Job:
         result: What the task returned, as JSON; None before, and for a task that returns nothing.
         error: What went wrong in the last attempt, type and message; None when nothing did.
         traceback: Where; None when nothing did.
+        due_ms: Epoch milliseconds until which a waiting job waits; None for others.
+        history: Its attempts, as far as they are kept.
     """
 
     id: str
@@ -62,6 +83,8 @@ class Job:
     result: Any = field(default=None)
     error: str | None = None
     traceback: str | None = None
+    due_ms: int | None = None
+    history: tuple[Attempt, ...] = ()
 
 
 class MalformedJob(InvalidJob):

@@ -1,28 +1,22 @@
 """Publish jobs: checked, traced, in bounded time."""
 
-import logging
-import os
-import time
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import kombu.exceptions
-from kombu.pools import ProducerPool
-
-from kombu_zipkin.broker import broker_name, connect
-from kombu_zipkin.errors import BrokerUnavailable, ConfigurationError, InvalidJob, JobTooLarge
+from kombu_zipkin.broker import broker_name
+from kombu_zipkin.errors import ConfigurationError, InvalidJob, JobTooLarge
 from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry
+from kombu_zipkin.jobs.changes import now_ms, published
 from kombu_zipkin.jobs.delays import Delays
 from kombu_zipkin.jobs.job import MAX_BODY_BYTES, Job, JobState, check_job_id, write_body
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
+from kombu_zipkin.jobs.outbox import KombuOutbox, Outbox, Posting, RedisOutbox
 from kombu_zipkin.jobs.records import JobRecords
 from kombu_zipkin.jobs.store import Store
-from kombu_zipkin.messaging import TracedHeaders, outgoing
+from kombu_zipkin.messaging import outgoing
 from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
 
-_log = logging.getLogger(__name__)
-
-_POOL: Final = 10
 _LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
 
 
@@ -53,13 +47,17 @@ class JobPublisher:
         if self._broker != "redis" and records_url is None:
             raise ConfigurationError(f"records_url: expected the URL of a Redis, for {self._broker} keeps no records")
         self._tracer = tracer
-        self._timeout = timeout
-        self._url, self._namespace = url, namespace
-        self._open()
-        keys = JobKeys(namespace)
-        self._catalogue = Catalogue(Store(records_url or url, timeout=timeout), keys)
-        self._delays = Delays(Store(url, timeout=timeout), keys) if self._broker == "redis" else None
-        self._records = JobRecords(records_url or url, namespace=namespace, timeout=timeout)
+        keys, beside = JobKeys(namespace), records_url or url
+        self._store = Store(beside, timeout=timeout)
+        self._catalogue = Catalogue(self._store, keys)
+        self._records = JobRecords(beside, namespace=namespace, timeout=timeout)
+        self._queue_store = self._store if self._broker != "redis" else Store(url, timeout=timeout)
+        self.outbox: Outbox
+        if beside == url:
+            self.outbox = RedisOutbox(self._store, keys, self._records.bounds)
+        else:
+            delays = Delays(self._queue_store, keys)
+            self.outbox = KombuOutbox(url, keys, self._records, self._store, delays, timeout)
 
     @property
     def catalogue(self) -> Catalogue:
@@ -71,9 +69,13 @@ class JobPublisher:
 
         Args:
             task: Name of the task.
-            job_id: The job's id; None makes one.
+            job_id: The job's id; None makes one. One that was published before is not published again: after an error
+                the same call may be repeated.
             delay_ms: Milliseconds before the job may start.
             arguments: The task's arguments, JSON values.
+
+        Returns:
+            The job; of one that was published before, its record.
 
         Raises:
             UnknownTask: No worker has announced the task.
@@ -82,75 +84,73 @@ class JobPublisher:
             InvalidJob: The id or the delay is wrong.
             BrokerUnavailable: The broker did not answer; the job may have been published or not.
         """
-        if not isinstance(delay_ms, int) or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
-            raise InvalidJob(f"delay_ms: expected 0..{_LONGEST_DELAY_MS}, got {delay_ms!r}")
-        job_id = check_job_id(uuid.uuid4().hex if job_id is None else job_id)
+        due_ms = _due(delay_ms)
         entry = self._catalogue.find(task)
         entry.parameters.check(arguments)
-        with self._tracer.child(f"publish {entry.name}", kind=Kind.PRODUCER, remote=self._broker) as span:
-            job = _new_job(job_id, entry, arguments, span, delayed=delay_ms > 0)
-            body = write_body(job)
-            if len(body) > MAX_BODY_BYTES:
-                raise JobTooLarge(f"job of {len(body)} bytes: expected at most {MAX_BODY_BYTES}")
-            self._tag(span, job, len(body))
-            self._send(job, body, span, delay_ms)
-            self._record(job)
-        return job
+        with self._span(entry) as span:
+            posting = self._posting(entry, arguments, span, job_id, due_ms)
+            if not self.outbox.put([posting])[0]:
+                span.tag("job.outcome", "published before")
+                return self._records.get(posting.job.id) or posting.job
+        return posting.job
 
-    def _open(self) -> None:
-        """Make a pool for this process: kombu closes what a multiprocessing child inherits.
+    def publish_many(self, task: str, arguments: Iterable[Mapping[str, Any]], /, *, delay_ms: int = 0) -> list[Job]:
+        """Publish many jobs of one task, some hundreds in a round trip; all are checked before the first is sent.
 
-        Of its own: kombu's global pools are shared by address, and closed for all by whoever closes one.
+        Args:
+            task: Name of the task.
+            arguments: Of each job.
+            delay_ms: Milliseconds before they may start.
+
+        Raises:
+            UnknownTask: No worker has announced the task.
+            InvalidArguments: The task does not take the arguments of one.
+            JobTooLarge: The message of one would be over 64 KiB.
+            InvalidJob: The delay is wrong.
+            BrokerUnavailable: The broker did not answer; some may have been published.
         """
-        self._pid = os.getpid()
-        self._connection = connect(self._url, namespace=self._namespace, timeout=self._timeout)
-        self._producers = ProducerPool(connections=self._connection.Pool(_POOL), limit=_POOL)
+        due_ms, each_job = _due(delay_ms), list(arguments)
+        entry = self._catalogue.find(task)
+        for one in each_job:
+            entry.parameters.check(one)
+        postings = []
+        for one in each_job:
+            with self._span(entry) as span:
+                postings.append(self._posting(entry, dict(one), span, None, due_ms))
+        self.outbox.put(postings)
+        return [posting.job for posting in postings]
 
     def close(self) -> None:
         """Close the connections."""
-        self._producers.force_close_all()
-        self._producers.connections.force_close_all()
+        self.outbox.close()
         self._records.close()
+        self._store.close()
+        self._queue_store.close()
 
-    def _send(self, job: Job, body: bytes, span: ActiveSpan, delay_ms: int) -> None:
-        if delay_ms == 0:
-            self._publish(job, body, outgoing(span.context))
-        elif self._delays is not None:
-            due = time.time() + delay_ms / 1000
-            self._delays.add(body, outgoing(span.context, sent_at=due), job.queue, job.id, int(due * 1000))
-        else:
-            raise InvalidJob(f"delay_ms: expected 0, for {self._broker} keeps no delayed jobs")
+    def _span(self, entry: TaskEntry) -> Any:
+        return self._tracer.child(f"publish {entry.name}", kind=Kind.PRODUCER, remote=self._broker)
 
-    def _publish(self, job: Job, body: bytes, headers: TracedHeaders) -> None:
-        """Send once: a second attempt after a timeout could publish the job twice."""
-        if self._pid != os.getpid():
-            self._open()
-        connection = self._connection
-        failures = (*connection.connection_errors, *connection.channel_errors, kombu.exceptions.KombuError)
-        try:
-            with self._producers.acquire(block=True, timeout=self._timeout) as producer:
-                producer.publish(
-                    body,
-                    exchange="",
-                    routing_key=job.queue,
-                    content_type="application/json",
-                    content_encoding="utf-8",
-                    headers=headers,
-                    message_id=job.id,
-                    retry=False,
-                    declare=[kombu.Queue(job.queue, kombu.Exchange(""), routing_key=job.queue)]
-                    if self._delays is None
-                    else [],
-                )
-        except failures as error:
-            raise BrokerUnavailable(f"publish to {job.queue}: {type(error).__name__}: {error}") from error
-
-    def _record(self, job: Job) -> None:
-        """Write the record; without it the job runs all the same, and the worker writes it."""
-        try:
-            self._records.published(job)
-        except BrokerUnavailable as error:
-            _log.warning("job %s published, but its record is not: %s; the worker will write it", job.id, error)
+    def _posting(
+        self, entry: TaskEntry, arguments: dict[str, Any], span: ActiveSpan, job_id: str | None, due_ms: int | None
+    ) -> Posting:
+        own_id = uuid.uuid4().hex if job_id is None else check_job_id(job_id)
+        job = Job(
+            id=own_id,
+            task=entry.name,
+            arguments=arguments,
+            queue=entry.queue,
+            state=JobState.QUEUED if due_ms is None else JobState.WAITING,
+            trace_id=span.context.trace_id,
+            sampled=bool(span.context.sampled),
+            created_ms=now_ms(),
+            due_ms=due_ms,
+        )
+        body = write_body(job)
+        if len(body) > MAX_BODY_BYTES:
+            raise JobTooLarge(f"job of {len(body)} bytes: expected at most {MAX_BODY_BYTES}")
+        self._tag(span, job, len(body))
+        headers = outgoing(span.context, sent_at=None if due_ms is None else due_ms / 1000)
+        return Posting(job, job_id is not None, body, headers, published(job, due_ms), due_ms)
 
     def _tag(self, span: ActiveSpan, job: Job, size: int) -> None:
         span.tag("messaging.system", self._broker)
@@ -162,14 +162,7 @@ class JobPublisher:
         span.tag("job.task", job.task)
 
 
-def _new_job(job_id: str, entry: TaskEntry, arguments: dict[str, Any], span: ActiveSpan, *, delayed: bool) -> Job:
-    return Job(
-        id=job_id,
-        task=entry.name,
-        arguments=arguments,
-        queue=entry.queue,
-        state=JobState.WAITING if delayed else JobState.QUEUED,
-        trace_id=span.context.trace_id,
-        sampled=bool(span.context.sampled),
-        created_ms=int(time.time() * 1000),
-    )
+def _due(delay_ms: int) -> int | None:
+    if not isinstance(delay_ms, int) or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
+        raise InvalidJob(f"delay_ms: expected 0..{_LONGEST_DELAY_MS}, got {delay_ms!r}")
+    return now_ms() + delay_ms if delay_ms else None

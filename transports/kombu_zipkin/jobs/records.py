@@ -1,17 +1,37 @@
-"""What is known of every job: kept in Redis for a while, for the pages and the API."""
+"""What is known of every job: kept in Redis for a while, for the pages, the API and the terminal."""
 
-import time
+import logging
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
 from typing import Any, Final
 
-import orjson
-
+from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
+from kombu_zipkin.jobs.changes import Change, now_ms, read
 from kombu_zipkin.jobs.job import Job, JobState
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
 from kombu_zipkin.jobs.store import Store
+from kombu_zipkin.outages import Outage, public_address
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_TTL: Final = 24 * 3600.0
-_MAX_RESULT_BYTES: Final = 64 * 1024
-_MAX_TEXT_CHARACTERS: Final = 16 * 1024
+_OPEN_TTL_MS: Final = 30 * 24 * 3600 * 1000
+_MAX_RECORDS: Final = 100_000
+_OF_ONE_TRACE: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs, newest first.
+
+    Attributes:
+        jobs: The jobs.
+        next: Where the next page begins; None after the last.
+    """
+
+    jobs: list[Job]
+    next: str | None
 
 
 class JobRecords:
@@ -20,16 +40,30 @@ class JobRecords:
     Args:
         url: The Redis that holds them.
         namespace: Prefix of every key.
-        ttl: Seconds a record stays after its last change.
+        ttl: Seconds a record stays after its job has ended; one that has not ended stays 30 days.
+        limit: Records at most; above it the oldest that succeeded go.
         timeout: Seconds for one command.
+
+    Attributes:
+        bounds: Milliseconds that a finished job's record stays, that an open one's does, and how many stay.
     """
 
     def __init__(
-        self, url: str, *, namespace: str = DEFAULT_NAMESPACE, ttl: float = DEFAULT_TTL, timeout: float = 1.0
+        self,
+        url: str,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        ttl: float = DEFAULT_TTL,
+        limit: int = _MAX_RECORDS,
+        timeout: float = 1.0,
     ) -> None:
         self._store = Store(url, timeout=timeout)
         self._keys = JobKeys(namespace)
-        self._ttl_ms = int(ttl * 1000)
+        self._outage = Outage(_log, f"records on {public_address(url)}")
+        self.bounds: Final = (int(ttl * 1000), _OPEN_TTL_MS, limit)
+        with_functions = read_script("recording") + read_script("record")
+        with self._store.using("prepare the records") as redis:  # nothing is sent
+            self._script = redis.register_script(with_functions)
 
     def get(self, job_id: str) -> Job | None:
         """Return one job; None when it is unknown or its record has expired.
@@ -37,9 +71,7 @@ class JobRecords:
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        with self._store.using("read a job's record") as redis:
-            raw: Any = redis.hgetall(self._keys.record(job_id))
-        return _read(raw)
+        return next(iter(self._read([job_id])), None)
 
     def latest(self, limit: int = 50) -> list[Job]:
         """Return the jobs published last, newest first.
@@ -47,115 +79,130 @@ class JobRecords:
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        with self._store.using("read the latest jobs") as redis:
-            ids: Any = redis.zrange(self._keys.index, 0, limit - 1, desc=True)
-            pipe = redis.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hgetall(self._keys.record(job_id.decode()))
-            raw = pipe.execute() if ids else []
-        return [job for each in raw if (job := _read(each)) is not None]
+        return self.page(limit=limit).jobs
 
-    def published(self, job: Job) -> None:
-        """Note that the queue has a job; a worker that was quicker is not overwritten.
+    def page(
+        self,
+        *,
+        state: JobState | None = None,
+        task: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> JobPage:
+        """Return a page of jobs, newest first: by publishing, or by when they came into the state.
+
+        Args:
+            state: Only jobs in it; None for all.
+            task: Only jobs of it; None for all.
+            limit: How many at most.
+            after: A page's ``next``; None for the first page.
+
+        Raises:
+            InvalidJob: ``after`` is none.
+            BrokerUnavailable: Redis did not answer.
+        """
+        if state is None and task is None:
+            keys = [self._keys.index]
+        else:
+            keys = [self._keys.in_state(each.value, task) for each in ([state] if state else JobState)]
+        position = None if after is None else _position(after)
+        with self._store.using("list jobs") as redis:
+            found = sorted((each for key in keys for each in _below(redis, key, position, limit + 1)), reverse=True)
+        shown = found[:limit]
+        following = f"{shown[-1][0]}-{shown[-1][1]}" if len(found) > limit and shown else None
+        return JobPage(self._read([job_id for _, job_id in shown]), following)
+
+    def of_trace(self, trace_id: str) -> list[Job]:
+        """Return the jobs of one trace, oldest first.
 
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        self._write(job, {"state": job.state}, first=True)
+        with self._store.using("read the jobs of a trace") as redis:
+            ids: Any = redis.srandmember(self._keys.of_trace(trace_id), _OF_ONE_TRACE)
+        return sorted(self._read([each.decode() for each in ids]), key=lambda job: (job.created_ms, job.id))
 
-    def running(self, job: Job, attempt: int) -> None:
-        """Note that an attempt begins.
-
-        Raises:
-            BrokerUnavailable: Redis did not answer.
-        """
-        self._write(job, {"state": JobState.RUNNING, "started_ms": _now_ms(), "attempts": attempt})
-
-    def waiting(self, job: Job, error: str, traceback: str) -> None:
-        """Note that an attempt failed and another will follow.
+    def counts(self) -> Mapping[JobState, int]:
+        """Return how many jobs are in each state, as far as their records are kept.
 
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        self._write(job, {"state": JobState.WAITING, "error": error, "traceback": traceback[-_MAX_TEXT_CHARACTERS:]})
+        with self._store.using("count jobs") as redis, redis.pipeline(transaction=False) as pipe:
+            for state in JobState:
+                pipe.zcard(self._keys.in_state(state.value))
+            return dict(zip(JobState, pipe.execute(), strict=True))
 
-    def succeeded(self, job: Job, result: object) -> None:
-        """Note that a job is done.
-
-        Raises:
-            BrokerUnavailable: Redis did not answer.
-        """
-        fields = {"state": JobState.SUCCEEDED, "finished_ms": _now_ms(), "result": _result(result)}
-        self._write(job, {**fields, "error": "", "traceback": ""})
-
-    def dead_lettered(self, job: Job, error: str, traceback: str) -> None:
-        """Note that a job is in the dead-letter queue.
+    def write(self, changes: Iterable[Change]) -> None:
+        """Write changes, in one step for all of them.
 
         Raises:
-            BrokerUnavailable: Redis did not answer.
+            BrokerUnavailable: Redis did not answer, or refused.
         """
-        fields = {"state": JobState.DEAD_LETTERED, "finished_ms": _now_ms(), "error": error[:_MAX_TEXT_CHARACTERS]}
-        self._write(job, {**fields, "traceback": traceback[-_MAX_TEXT_CHARACTERS:]})
+        script, keys, args = self.writing(changes)
+        with self._store.using("write records of jobs"):
+            script(keys=keys, args=args)
+
+    def writing(self, changes: Iterable[Change]) -> tuple[Any, list[str], list[Any]]:
+        """Return the script, with keys and arguments, that writes changes."""
+        args: list[Any] = [now_ms(), *self.bounds]
+        for change in changes:
+            texts = change.texts()
+            args += (change.job_id, int(change.is_first), len(texts), *texts)
+        return self._script, [self._keys.index], args
+
+    def said(self, error: BaseException | None, changes: int) -> None:
+        """Say in the log how a writing went that somebody else did; None: well."""
+        if error is None:
+            self._outage.over()
+        else:
+            self._outage.failed(error, f"{changes} changes are not written; the jobs go on")
+
+    def write_or_say(self, changes: Collection[Change]) -> None:
+        """Write changes; what fails is said in the log, for the jobs go on without."""
+        if not changes:
+            return
+        try:
+            self.write(changes)
+            self.said(None, len(changes))
+        except BrokerUnavailable as error:
+            self.said(error, len(changes))
 
     def close(self) -> None:
         """Close the connections."""
         self._store.close()
 
-    def _write(self, job: Job, changes: dict[Any, Any], *, first: bool = False) -> None:
-        key, now = self._keys.record(job.id), _now_ms()
-        lasting: dict[Any, Any] = {
-            "id": job.id,
-            "task": job.task,
-            "arguments": orjson.dumps(job.arguments),
-            "queue": job.queue,
-            "trace_id": job.trace_id or "",
-            "sampled": int(job.sampled),
-            "created_ms": job.created_ms,
-        }
-        with self._store.using("write a job's record") as redis, redis.pipeline(transaction=True) as pipe:
-            if first:
-                for name, value in changes.items():
-                    pipe.hsetnx(key, name, value)
-                changes = {}
-            pipe.hset(key, mapping={**lasting, **changes})
-            pipe.pexpire(key, self._ttl_ms)
-            pipe.zadd(self._keys.index, {job.id: job.created_ms}, nx=True)
-            pipe.zremrangebyscore(self._keys.index, 0, now - self._ttl_ms)
-            pipe.execute()
+    def _read(self, ids: list[str]) -> list[Job]:
+        if not ids:
+            return []
+        with self._store.using("read records of jobs") as redis, redis.pipeline(transaction=False) as pipe:
+            for job_id in ids:
+                pipe.hgetall(self._keys.record(job_id))
+            return [job for raw in pipe.execute() if (job := read(raw)) is not None]
 
 
-def _read(raw: dict[bytes, bytes]) -> Job | None:
-    text = {name.decode(): value.decode("utf-8", "replace") for name, value in raw.items()}
-    if "id" not in text or "state" not in text:
-        return None
-    return Job(
-        id=text["id"],
-        task=text.get("task", ""),
-        arguments=orjson.loads(text.get("arguments") or "{}"),
-        queue=text.get("queue", ""),
-        state=JobState(text["state"]),
-        trace_id=text.get("trace_id") or None,
-        sampled=text.get("sampled") == "1",
-        created_ms=int(text.get("created_ms") or 0),
-        started_ms=int(text["started_ms"]) if text.get("started_ms") else None,
-        finished_ms=int(text["finished_ms"]) if text.get("finished_ms") else None,
-        attempts=int(text.get("attempts") or 0),
-        result=orjson.loads(text["result"]) if text.get("result") else None,
-        error=text.get("error") or None,
-        traceback=text.get("traceback") or None,
-    )
+def _position(text: str) -> tuple[int, str]:
+    at, _, job_id = text.partition("-")
+    if not at.isascii() or not at.isdigit():
+        raise InvalidJob(f"after: expected a page's next, got {text!r:.60}")
+    return int(at), job_id
 
 
-def _result(result: object) -> bytes:
-    """Write what a task returned; what is no JSON, or too large, is kept as a sentence about it."""
-    try:
-        written = orjson.dumps(result, default=repr)
-    except TypeError as error:
-        return orjson.dumps(f"(not JSON: {error})")
-    if len(written) > _MAX_RESULT_BYTES:
-        return orjson.dumps(f"({len(written)} bytes of JSON; the record keeps up to {_MAX_RESULT_BYTES})")
-    return written
+def _below(redis: Any, key: str, position: tuple[int, str] | None, count: int) -> list[tuple[int, str]]:
+    """Read entries of an index below a position, the highest first; many may be of the same millisecond."""
+    bound: Any = "+inf" if position is None else position[0]
+    offset = 0
+    found: list[tuple[int, str]] = []
+    while len(found) < count:
+        some = redis.zrange(key, bound, "-inf", desc=True, byscore=True, offset=offset, num=count, withscores=True)
+        entries = [(int(score), job_id.decode()) for job_id, score in some]
+        found += [each for each in entries if position is None or each < position]
+        if len(some) < count:
+            break
+        offset += count
+    return found[:count]
 
 
-def _now_ms() -> int:
-    return int(time.time() * 1000)
+def read_script(name: str) -> str:
+    """Return the text of a script beside this file."""
+    return (files("kombu_zipkin.jobs") / f"{name}.lua").read_text("utf-8")

@@ -23,6 +23,23 @@ TRACES_ITSELF: Final = "traces_itself"
 """A handler with this attribute set opens its own CONSUMER span; `instrument_kombu` leaves it alone."""
 
 
+class SelfTraced:
+    """A handler of messages that opens its own CONSUMER span.
+
+    Args:
+        handle: Takes a message.
+    """
+
+    traces_itself: Final = True
+
+    def __init__(self, handle: Callable[[Any], Any]) -> None:
+        self._handle = handle
+
+    def __call__(self, message: Any) -> Any:
+        """Handle a message."""
+        return self._handle(message)
+
+
 def trace_producer(producer: kombu.Producer, tracer: Tracer, *, broker: str = "redis") -> kombu.Producer:
     """Make every ``publish`` of a producer a PRODUCER span, and send its context along; returns the producer.
 

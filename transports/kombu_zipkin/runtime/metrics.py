@@ -44,6 +44,14 @@ class Metrics:
         self.job_wait = self._histogram("job_wait_seconds", "From publishing to the start of the task.")
         self.job_run = self._histogram("job_run_seconds", "From the start of the task to its end.", "task")
         self.jobs_running = self._gauge("jobs_running", "Tasks running now.")
+        self.jobs_started = self._counter("jobs_started", "Attempts that began.", "task")
+        self.jobs_lost = self._counter("jobs_lost", "Attempts that ended with their worker, told by their successors.")
+        self.leases_lost = self._counter("leases_lost", "Jobs finished after their lease; they ran again elsewhere.")
+        self.jobs_delayed = self._gauge("jobs_delayed", "Jobs that wait for their time, of all workers.")
+        self.jobs_claimed = self._gauge("jobs_claimed", "Jobs in the hands of all workers.")
+        self.queue_waiting = self._gauge("queue_waiting_jobs", "Jobs in a queue.", "queue")
+        self.queue_oldest = self._gauge("queue_oldest_seconds", "How long a queue's next job has waited.", "queue")
+        self.queue_dead = self._gauge("queue_dead_letters", "Dead letters of a queue.", "queue")
         self.collector_messages = self._collector("messages", "Stream entries settled.")
         self.collector_messages_dropped = self._collector("messages_dropped", "Of these, entries nobody can read.")
         self.collector_bytes = self._collector("bytes", "Compressed bytes in them.")
@@ -81,8 +89,8 @@ class Metrics:
         """Make a counter by the name that Zipkin's own collectors give it."""
         return Counter(f"zipkin_collector_{name}", meaning, ("transport",), registry=self._registry).labels(_TRANSPORT)
 
-    def _gauge(self, name: str, meaning: str) -> Gauge:
-        return Gauge(f"kombu_zipkin_{name}", meaning, registry=self._registry)
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        return Gauge(f"kombu_zipkin_{name}", meaning, labels, registry=self._registry)
 
     def _histogram(self, name: str, meaning: str, *labels: str) -> Histogram:
         return Histogram(f"kombu_zipkin_{name}", meaning, labels, buckets=_SECONDS, registry=self._registry)

@@ -3,7 +3,7 @@
 import encodings.idna  # noqa: F401 - a name's first look-up imports it; see docs/rationale.md about forks
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
@@ -57,6 +57,7 @@ class Tracer:
         context: TraceContext | None = None,
         remote: str | None = None,
         subject: str | None = None,
+        span_id: str | None = None,
     ) -> AbstractContextManager[ActiveSpan]:
         """Open the first span of this process's part of a trace.
 
@@ -67,9 +68,15 @@ class Tracer:
                 sampling state, starts a new trace.
             remote: Service name of the other side; without one Zipkin draws no edge.
             subject: What the sampler's rules go by; None for the name.
+            span_id: Its id, 16 lower-hex characters, where somebody else must know it; None makes one.
         """
         return RootSpan(
-            name, self._begin(subject or name, context), kind or Kind.LOCAL, self._local, remote, self._hand_over
+            name,
+            self._begin(subject or name, context, span_id),
+            kind or Kind.LOCAL,
+            self._local,
+            remote,
+            self._hand_over,
         )
 
     def child(
@@ -88,24 +95,42 @@ class Tracer:
         context = TraceContext(current.trace_id, new_span_id(), current.span_id, current.sampled, current.debug)
         return ActiveSpan(name, context, kind or Kind.LOCAL, self._local, remote, tracer)
 
-    def record(self, name: str, *, parent: TraceContext, service: str, started: float, duration: float) -> None:
-        """Report a span that is over already and belongs to another service, such as the time in a queue.
+    def record(
+        self,
+        name: str,
+        *,
+        parent: TraceContext,
+        started: float,
+        duration: float,
+        service: str | None = None,
+        kind: Kind | None = None,
+        remote: str | None = None,
+        span_id: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Report a span that is over already, such as the time in a queue, or what a killed process did not report.
 
         Args:
             name: The span's name.
             parent: The context of the span above it; nothing is reported unless it is sampled and has ids.
-            service: Local service name of the span.
             started: Epoch seconds.
             duration: Seconds; not negative.
+            service: Local service name of the span; None for this tracer's.
+            kind: CONSUMER and the like; None for local work.
+            remote: Service name of the other side; without one Zipkin draws no edge.
+            span_id: Its id, where somebody may have reported it already; None makes one.
+            tags: Its tags.
         """
         if parent.trace_id is None or not parent.sampled:
             return
-        endpoint = Endpoint(service, None, None, None)
-        span = Span(parent.trace_id, name, parent.span_id, new_span_id(), Kind.LOCAL, started, duration, endpoint)
-        span.debug = parent.debug
+        local = self._local if service is None else Endpoint(service, None, None, None)
+        own = span_id or new_span_id()
+        span = Span(parent.trace_id, name, parent.span_id, own, kind or Kind.LOCAL, started, duration, local)
+        span.remote_endpoint = None if remote is None else Endpoint(remote, None, None, None)
+        span.tags, span.debug = dict(tags or {}), parent.debug
         self._hand_over([span])
 
-    def _begin(self, subject: str, sent: TraceContext | None) -> TraceContext:
+    def _begin(self, subject: str, sent: TraceContext | None, span_id: str | None) -> TraceContext:
         """Make this span's context out of the one that was sent, and decide about sampling if nobody has."""
         sent_id, parent_id, _, sampled, debug = sent or _NOTHING_SENT
         trace_id = sent_id or new_trace_id()
@@ -113,7 +138,7 @@ class Tracer:
             sampled = True
         elif sampled is None:
             sampled = self._decide(trace_id, subject, sent_id is None)
-        return TraceContext(trace_id, new_span_id(), parent_id if sent_id else None, sampled, debug)
+        return TraceContext(trace_id, span_id or new_span_id(), parent_id if sent_id else None, sampled, debug)
 
     def _decide(self, trace_id: str, subject: str, begins: bool) -> bool:
         """Ask the sampler; one that raises costs a trace too many, not a request."""
