@@ -1,24 +1,18 @@
 """kombu's Redis channel with an atomic claim: what is killed, stopped or cut off loses no message."""
 
 import logging
-from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
-from functools import cached_property
-from queue import Empty
 from typing import Any, Final
 
 import redis as redis_py
-from kombu.transport import redis, virtual
+from kombu.transport import redis
 
-from kombu_zipkin.broker.claimed import Along, Claimed, ClaimKeys, Source
+from kombu_zipkin.broker.claimed import Claimed, ClaimKeys, Source
 from kombu_zipkin.broker.claims import Claims
+from kombu_zipkin.broker.intake import Intake
 from kombu_zipkin.broker.leases import LeaseKeeper
-from kombu_zipkin.broker.line import Line
-from kombu_zipkin.broker.listener import Listener
 from kombu_zipkin.broker.opener import Opener
 from kombu_zipkin.broker.qos import QoS
-from kombu_zipkin.broker.waiter import Waiter
 
 _log = logging.getLogger(__name__)
 
@@ -58,11 +52,9 @@ class Channel(redis.Channel):
         self._claims: Claims | None = None
         self._keeper: LeaseKeeper | None = None
         self.unrecorded: set[str] = set()  # queues whose consumers acknowledge nothing
-        self._is_hot = self._is_woken = False
-        self._along: deque[Along] = deque()
         super().__init__(*args, **kwargs)
         self._opener = Opener(self)
-        self.listener = Listener(self, self.claim_keys, self._came, self._rang)
+        self.intake = Intake(self)
 
     @property
     def claims(self) -> Claims:
@@ -84,7 +76,7 @@ class Channel(redis.Channel):
             self.unrecorded.add(queue)
         result = super().basic_consume(queue, no_ack, *args, **kwargs)
         self._keep_leases()
-        self._is_hot = True
+        self.intake.may_have_more()
         return result
 
     def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
@@ -102,126 +94,19 @@ class Channel(redis.Channel):
             return message
         return None
 
-    def listen(self) -> None:
-        """Take what is there, or wait for it: called before each poll while there is room for a message."""
-        if not self.active_queues:
-            return
-        self.listener.answer_rings()
-        if self._is_hot:
-            self.listener.ring()
-            return
-        try:
-            self.listener.wait_for(self._sources(), self.claims.token)
-        except self.ResponseError:  # out of memory: Redis lets nobody wait, but it lets claim
-            self._is_hot = True
-            raise
-
-    def room(self) -> None:
-        """Say that there is room for another message; any thread may."""
-        if self._is_hot:
-            self.listener.ring()
-
-    def _came(self, waiter: Waiter) -> bool:
-        """A waiter was answered."""
-        if not waiter.has_message:
-            raise Empty
-        if not self.qos.can_consume() or waiter.source.queue not in self._active_queues:
-            waiter.put_back(self.plain_client())
-            raise Empty
-        self._is_hot = True
-        return self._take()
-
-    def wake(self) -> None:
-        """End a ``drain_events`` that waits; any thread may."""
-        self._is_woken = True
-        self.listener.ring()
-
-    def settle_along(self, along: Along) -> None:
-        """Settle messages with the next claim, which is made at once; for the consuming thread, which then drains.
-
-        Their places are free from now on. When Redis does not answer, ``drain_events`` raises, and the next one sends
-        them again.
-        """
-        self._along.append(along)
-        for each in along.settlements:
-            virtual.QoS.ack(self.qos, each.tag)
-        self.listener.ring()
-
-    def send_along(self) -> None:
-        """Settle what waits for a claim without one."""
-        while self._along:
-            self._exchange([], 0)
-
-    def _rang(self) -> bool:
-        self.listener.check()
-        if self.listener.read_answered():
-            return True
-        if self._along or (self._is_hot and self._can_take()):
-            with suppress(Empty):
-                return self._take()
-        if not self._is_woken:
-            raise Empty
-        self._is_woken = False
-        return True
-
-    def _can_take(self) -> bool:
-        return bool(self.active_queues) and self.qos.can_consume()
-
-    def _take(self) -> bool:
-        """Claim what fits and deliver it.
-
-        Raises:
-            Empty: There was nothing.
-        """
-        limit = self.claim_at_once if self._can_take() else 0
-        room = self.qos.can_consume_max_estimate()
-        if room is not None:
-            limit = min(limit, room)
-        came = self.listener.with_message()
-        if not (self._is_hot or came):
-            limit = 0
-        sources = [each.source._replace(key=each.own_list, group=-1) for each in came] + self._sources()
-        self.claims.recover()
-        claimed = self._exchange(sources, limit)
-        if limit:
-            self._is_hot = len(claimed) == limit
-            taken = {each.key for each in claimed}
-            for each in came:
-                each.has_message = self._is_hot and each.own_list not in taken
-        if not self._deliver_all(claimed):
-            raise Empty
-        return True
-
-    def _exchange(self, sources: list[Source], limit: int) -> list[Claimed]:
-        if not self._along:
-            return self.claims.claim(sources, limit) if limit else []
-        try:
-            claimed = self.claims.exchange(self._line, self._along[0], sources, limit)
-        except BaseException:
-            self.listener.ring()  # for the next attempt
-            raise
-        self._along.popleft()
-        return claimed
-
-    def _deliver_all(self, claimed: Sequence[Claimed]) -> int:
-        undelivered, count = list(reversed(claimed)), 0
-        try:
-            while undelivered:
-                message = undelivered.pop()
-                self._queue_cycle.rotate(message.queue)
-                envelope = self._opener.open(message)
-                if envelope is not None:
-                    self.connection._deliver(envelope, message.queue)
-                    count += 1
-            return count
-        finally:
-            if undelivered:  # a callback raised
-                self.claims.give_back([each.tag for each in undelivered])
-
-    def _sources(self) -> list[Source]:
+    def sources(self) -> list[Source]:
+        """Return the lists that are consumed from, the next queue in turn first."""
         queues = self._queue_cycle.consume(len(self.active_queues))
         return [self._source(queue, step, recorded=queue not in self.unrecorded)
                 for step in self.priority_steps for queue in queues]  # fmt: skip
+
+    def deliver(self, claimed: Claimed) -> bool:
+        """Give a message to its consumer; False for one that was none and is set aside."""
+        self._queue_cycle.rotate(claimed.queue)
+        envelope = self._opener.open(claimed)
+        if envelope is not None:
+            self.connection._deliver(envelope, claimed.queue)
+        return envelope is not None
 
     def _source(self, queue: str, step: int, *, recorded: bool) -> Source:
         step = self.priority(step)
@@ -235,10 +120,6 @@ class Channel(redis.Channel):
             self._cached = super()._create_client()
         return self._cached
 
-    @cached_property
-    def _line(self) -> Line:
-        return Line(self.pool)
-
     def plain_client(self) -> Any:
         """A client that puts no prefix before keys."""
         if self._plain is None:
@@ -251,8 +132,8 @@ class Channel(redis.Channel):
 
     def _update_queue_cycle(self) -> None:
         super()._update_queue_cycle()
-        wanted = {source.key for source in self._sources()} if self.active_queues else set()
-        self.listener.keep_only(wanted, self.plain_client(), self._failures)
+        wanted = {source.key for source in self.sources()} if self.active_queues else set()
+        self.intake.listener.keep_only(wanted, self.plain_client(), self._failures)
 
     def _keep_leases(self) -> None:
         if self._keeper is None:
@@ -268,18 +149,18 @@ class Channel(redis.Channel):
     def _disconnect_pools(self) -> None:
         super()._disconnect_pools()
         self._cached = self._plain = self._claims = None
-        line = self.__dict__.pop("_line", None)
-        if line is not None:
-            line.drop()
+        intake = self.__dict__.get("intake")
+        if intake is not None:
+            intake.drop_line()
 
     def close(self) -> None:
         """Stop consuming, give back what is not settled, close the connections."""
         if not self.closed:
             if self._keeper is not None:
                 self._keeper.close()
-            self.listener.keep_only(set(), self.plain_client(), self._failures)
+            self.intake.listener.keep_only(set(), self.plain_client(), self._failures)
             if self._qos is not None:
                 with suppress(*self._failures):  # then it goes back when the lease is over
                     self._qos.restore_unacked_once()
-            self.listener.close()
+            self.intake.listener.close()
         super().close()

@@ -51,8 +51,8 @@ class LeaseKeeper:
 
     def _turn(self, channel: Any) -> None:
         now, lease = time.monotonic(), channel.visibility_timeout
-        if channel.listener.is_overdue:
-            channel.listener.ring()
+        if channel.intake.listener.is_overdue:
+            channel.intake.listener.ring()
         channel.claims.recover()
         if now - self._renewed >= lease / 4:
             for tag in channel.claims.renew():

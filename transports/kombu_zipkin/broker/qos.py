@@ -34,7 +34,7 @@ class QoS(redis.QoS):
     def let_go(self, delivery_tag: str) -> None:
         """Count a message as delivered no more; there is room for another. Any thread may call."""
         virtual.QoS.ack(self, delivery_tag)
-        self.channel.room()
+        self.channel.intake.room()
 
     def restore_unacked(self, client: Any = None) -> list[Any]:
         """Give back everything this channel holds."""

@@ -50,7 +50,7 @@ class Poller(redis.MultiChannelPoller):
                 self.unwatch(channel, watched)
 
     def _register_BRPOP(self, channel: Channel) -> None:  # noqa: N802 - kombu's name
-        channel.listen()
+        channel.intake.listen()
 
     def maybe_restore_messages(self) -> None:
         """Do nothing: each channel's `LeaseKeeper` restores."""

@@ -102,7 +102,7 @@ class Dispatcher:
         """End a wait; any thread may."""
         channel = self._channel
         if channel is not None:
-            channel.wake()
+            channel.intake.wake()
 
     def _turn(self, stop: threading.Event) -> None:
         try:
@@ -174,7 +174,7 @@ class Dispatcher:
             elif ending.change is not None:
                 self._notes.add(ending.change)
         settlements = [self._settlement(message, ending) for message, ending in batch if ending is not None]
-        self._channel.settle_along(Along(settlements, self._recording(), partial(self._settled, settlements)))
+        self._channel.intake.settle_along(Along(settlements, self._recording(), partial(self._settled, settlements)))
 
     def _recording(self) -> list[Any]:
         """What writes the noted changes: a script that goes along, or, on another Redis, nothing more."""
@@ -210,7 +210,7 @@ class Dispatcher:
         """Settle what is finished, give back what is not, close the connection."""
         try:
             self._settle_finished()
-            self._channel.send_along()
+            self._channel.intake.send_along()
             if self._in_hand:
                 _log.warning("%d jobs unfinished; they run again elsewhere", len(self._in_hand))
                 self._channel.claims.give_back(list(self._in_hand), lost=_GIVEN_BACK)
