@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kombu_zipkin.cli.job_settings import JobsSettings
 from kombu_zipkin.cli.span_settings import SpansSettings
 from kombu_zipkin.jobs import WorkerSettings
 from kombu_zipkin.relay import RelaySettings
@@ -16,7 +17,14 @@ from stack.settings import StackSettings
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
-SETTINGS: list[type[ProgramSettings]] = [ProducerSettings, WorkerSettings, RelaySettings, StackSettings, SpansSettings]
+SETTINGS: list[type[ProgramSettings]] = [
+    ProducerSettings,
+    WorkerSettings,
+    RelaySettings,
+    StackSettings,
+    SpansSettings,
+    JobsSettings,
+]
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.progress import bar
 from kombu_zipkin.cli.span_settings import SpansSettings, redis_options
 from kombu_zipkin.errors import ConfigurationError
 from kombu_zipkin.runtime import load
@@ -95,7 +94,7 @@ def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run:
     Example:
         kombu-zipkin spans dead replay --reason "refused" --dry-run
     """
-    with _opened(options) as letters, _bar("replay") as progress:
+    with _opened(options) as letters, bar("replay") as progress:
         moved = letters.replay(
             _ids(letter_id), reason=reason, everything=everything, progress=progress, dry_run=dry_run
         )
@@ -129,7 +128,7 @@ def purge(
             return
         if would.letters and not yes:
             click.confirm(f"Throw {_counted(would)} away for good?", abort=True)
-        with _bar("purge") as progress:
+        with bar("purge") as progress:
             moved = letters.purge(ids, reason=reason, everything=everything, progress=progress)
     print(f"{_counted(moved)} were thrown away")
     _missing(moved)
@@ -144,16 +143,6 @@ def _opened(options: dict[str, str | None]) -> Iterator[DeadLetters]:
             yield letters
         finally:
             letters.close()
-
-
-@contextmanager
-def _bar(doing: str) -> Iterator[Callable[[int], None]]:
-    """Show how many letters have been looked at, where a person watches."""
-    console = Console(stderr=True)
-    columns = (TextColumn(f"{doing}: dead letters"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task(doing, total=None)
-        yield lambda looked: progress.advance(task, looked)
 
 
 def _ids(letter_id: str | None) -> list[str] | None:

@@ -3,6 +3,7 @@
 import click
 
 from kombu_zipkin.cli.doctor import doctor
+from kombu_zipkin.cli.jobs import jobs
 from kombu_zipkin.cli.post import post
 from kombu_zipkin.cli.relay import relay
 from kombu_zipkin.cli.spans import spans
@@ -23,5 +24,5 @@ def commands() -> None:
     """
 
 
-for command in (relay, worker, post, trace, verify, spans, doctor):
+for command in (relay, worker, post, trace, verify, spans, jobs, doctor):
     commands.add_command(command)

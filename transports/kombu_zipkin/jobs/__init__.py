@@ -7,6 +7,8 @@ except ImportError as error:  # pragma: no cover - needs an environment without 
 
 from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry, read_catalogue
 from kombu_zipkin.jobs.consumer import JobConsumer
+from kombu_zipkin.jobs.dead_jobs import DeadJob, DeadJobs, each_of
+from kombu_zipkin.jobs.delays import Delays, opened_delays
 from kombu_zipkin.jobs.job import Attempt, Job, JobState
 from kombu_zipkin.jobs.parameters import Parameters
 from kombu_zipkin.jobs.publisher import JobPublisher
@@ -19,6 +21,9 @@ del _pydantic
 __all__ = [
     "Attempt",
     "Catalogue",
+    "DeadJob",
+    "DeadJobs",
+    "Delays",
     "Job",
     "JobConsumer",
     "JobContext",
@@ -32,6 +37,8 @@ __all__ = [
     "TaskEntry",
     "WorkerSettings",
     "collect_tasks",
+    "each_of",
+    "opened_delays",
     "read_catalogue",
     "task",
 ]

@@ -1,13 +1,14 @@
 """Jobs that wait in Redis for their time: published with a delay, or to be tried again."""
 
-from collections.abc import Callable, Mapping
-from importlib.resources import files
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
 
 from kombu_zipkin.broker import new_envelope
 from kombu_zipkin.jobs.keys import JobKeys
+from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 
 _AT_ONCE: Final = 100
@@ -25,8 +26,7 @@ class Delays:
     def __init__(self, store: Store, keys: JobKeys) -> None:
         self._store = store
         self._keys = keys
-        self._due = (files("kombu_zipkin.jobs") / "due.lua").read_text("utf-8")
-        self._lend = (files("kombu_zipkin.jobs") / "lend.lua").read_text("utf-8")
+        self._due, self._lend = read_script("due"), read_script("lend")
 
     def add(self, body: bytes, headers: Mapping[str, Any], queue: str, job_id: str, due_ms: int) -> None:
         """Keep a message until ``due_ms`` epoch milliseconds.
@@ -70,7 +70,49 @@ class Delays:
                 redis.zrem(self._keys.delayed, member)
         return len(lent)
 
+    def release_now(self, job_id: str) -> bool:
+        """Put a job into its queue before its time; False where it does not wait.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        at = 0
+        with self._store.using("release a waiting job") as redis:
+            while some := self._page(redis, at):
+                for member in some:
+                    queue, _, envelope = member.partition(b"\n")
+                    if _id_of(envelope) == job_id:
+                        keys = [self._keys.delayed, self._keys.queue(queue.decode())]
+                        return bool(redis.register_script(read_script("release"))(keys=keys, args=[member, envelope]))
+                at += len(some)
+        return False
+
+    def _page(self, redis: Any, at: int) -> Any:
+        return redis.zrange(self._keys.delayed, at, at + _AT_ONCE - 1)
+
+
+@contextmanager
+def opened_delays(url: str, namespace: str) -> Iterator[Delays]:
+    """Lend the waiting room of a system's Redis.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+    store = Store(url, timeout=5.0)
+    try:
+        yield Delays(store, JobKeys(namespace))
+    finally:
+        store.close()
+
 
 def delayed_member(queue: str, envelope: bytes) -> bytes:
     """Write a message as it lies in the waiting room."""
     return queue.encode() + b"\n" + envelope
+
+
+def _id_of(envelope: bytes) -> str | None:
+    try:
+        message_id = orjson.loads(envelope)["properties"]["message_id"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return message_id if isinstance(message_id, str) else None

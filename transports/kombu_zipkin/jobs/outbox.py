@@ -16,7 +16,8 @@ from kombu_zipkin.jobs.changes import Change, now_ms
 from kombu_zipkin.jobs.delays import Delays, delayed_member
 from kombu_zipkin.jobs.job import Job
 from kombu_zipkin.jobs.keys import JobKeys
-from kombu_zipkin.jobs.records import JobRecords, read_script
+from kombu_zipkin.jobs.records import JobRecords
+from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import TracedHeaders
 
@@ -74,7 +75,7 @@ class RedisOutbox:
         self._keys = keys
         self._bounds = bounds
         with self._store.using("prepare to publish") as redis:  # nothing is sent
-            self._script = redis.register_script(read_script("recording") + read_script("publish"))
+            self._script = redis.register_script(read_script("recording", "publish"))
 
     def put(self, postings: Sequence[Posting]) -> list[bool]:
         """Publish jobs, some hundreds in a step."""

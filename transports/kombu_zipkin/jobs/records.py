@@ -3,13 +3,13 @@
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any, Final
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
 from kombu_zipkin.jobs.changes import Change, now_ms, read
 from kombu_zipkin.jobs.job import Job, JobState
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
+from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.outages import Outage, public_address
 
@@ -61,7 +61,7 @@ class JobRecords:
         self._keys = JobKeys(namespace)
         self._outage = Outage(_log, f"records on {public_address(url)}")
         self.bounds: Final = (int(ttl * 1000), _OPEN_TTL_MS, limit)
-        with_functions = read_script("recording") + read_script("record")
+        with_functions = read_script("recording", "record")
         with self._store.using("prepare the records") as redis:  # nothing is sent
             self._script = redis.register_script(with_functions)
 
@@ -201,8 +201,3 @@ def _below(redis: Any, key: str, position: tuple[int, str] | None, count: int) -
             break
         offset += count
     return found[:count]
-
-
-def read_script(name: str) -> str:
-    """Return the text of a script beside this file."""
-    return (files("kombu_zipkin.jobs") / f"{name}.lua").read_text("utf-8")
