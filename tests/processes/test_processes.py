@@ -41,6 +41,12 @@ def test_greenlets_do_not_mix_their_traces(redis_url: str, namespace: str, attem
     assert_whole(redis_url, namespace, [mark for who in whos for mark in marks(who, 10)])
 
 
+def test_greenlets_that_report_at_once_share_one_flusher(redis_url: str, namespace: str) -> None:
+    """Two would number one producer's batches against each other, and one of them would pass for a repetition."""
+    assert run_subject("preloaded", redis_url, namespace).strip() == "1"
+    assert_whole(redis_url, namespace, [mark for number in range(40) for mark in marks(f"greenlet-{number}", 1)])
+
+
 @pytest.mark.parametrize("attempt", range(2))
 def test_asyncio_tasks_do_not_mix_their_traces(redis_url: str, namespace: str, attempt: int) -> None:
     """Also where a thread does a task's work."""

@@ -51,19 +51,29 @@ class Flusher:
         self._closing = threading.Event()
         self._never = threading.Event()
         self._give_up_at = float("inf")  # monotonic; set before _closing
+        self._begun = False
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the thread; a second call does nothing. The buffer's owner sees to it that only one calls at a time.
+        """Start the thread; a second call does nothing, also one that comes while the first is at it.
+
+        The buffer's owner sees to it that only one thread calls at a time. Yet a signal handler or, where gevent
+        patched the process after the owner's lock was made, another greenlet may still come in between.
 
         Raises:
             RuntimeError: The process has no thread left; a later call tries again.
         """
-        if self._thread is None:
+        if self._begun:
+            return
+        self._begun = True
+        try:
             self._buffer.filled.set()
             thread = threading.Thread(target=self._run, name="kombu-zipkin-flusher", daemon=True)
             thread.start()
             self._thread = thread
+        except RuntimeError:
+            self._begun = False
+            raise
 
     def flush(self, timeout: float) -> bool:
         """Wait until all handed over before is acknowledged or dropped; False if ``timeout`` seconds passed."""
