@@ -1,7 +1,9 @@
 """A row of a table: what was found, beside what it should be."""
 
 import statistics
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn
 
 MISSED: list[str] = []
 """Rows that missed their goal, for the end of the table."""
@@ -28,6 +30,18 @@ def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which this share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def print_table(parts: Mapping[str, Callable[[], None]], names: Sequence[str]) -> NoReturn:
+    """Print the table, of all parts or of the named ones; exits 1 when a goal was missed."""
+    unknown = [name for name in names if name not in parts]
+    if unknown:
+        sys.exit(f"expected some of {', '.join(parts)}, got {', '.join(unknown)}")
+    print(f"{'':<66} {'median':>14} {'':<9} {'(spread)':<28} goal")
+    for name in names or parts:
+        parts[name]()
+    print(f"\n{len(MISSED)} goals missed" + "".join(f"\n  {what}" for what in MISSED))
+    sys.exit(1 if MISSED else 0)
 
 
 def _holds(found: float, goal: str) -> bool:

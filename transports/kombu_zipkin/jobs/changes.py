@@ -32,9 +32,20 @@ class Change(NamedTuple):
         return [text for pair in self.fields.items() for text in pair]
 
 
-def published(job: Job, due_ms: int | None = None) -> Change:
+def published(job: Job) -> Change:
     """The queue, or the waiting room, has a job."""
-    return _change(job, job.state, due_ms=due_ms or "")._replace(is_first=True)
+    return _change(job, job.state, due_ms=job.due_ms or "")._replace(is_first=True)
+
+
+def in_common(job: Job) -> tuple[Any, ...]:
+    """Return names and values, in turn, of what `published` says of every job that is published together with this one.
+
+    That is all but ``id``, ``trace_id``, ``sampled`` and ``arguments``.
+    """
+    due = job.due_ms or ""
+    return (
+        "task", job.task, "queue", job.queue, "state", job.state.value, "created_ms", job.created_ms, "due_ms", due
+    )  # fmt: skip
 
 
 def running(job: Job, attempt: Attempt) -> Change:

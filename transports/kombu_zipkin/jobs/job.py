@@ -102,9 +102,10 @@ def check_job_id(job_id: str) -> str:
     return job_id
 
 
-def write_body(job: Job) -> bytes:
-    """Write the body of a job's message."""
-    return orjson.dumps({"id": job.id, "task": job.task, "arguments": job.arguments, "created_ms": job.created_ms})
+def write_body(job_id: str, task: str, arguments: bytes, created_ms: int) -> bytes:
+    """Write the body of a job's message; its arguments are JSON already."""
+    told = {"id": job_id, "task": task, "arguments": orjson.Fragment(arguments), "created_ms": created_ms}
+    return orjson.dumps(told)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from kombu.pools import ProducerPool
 
 from kombu_zipkin.broker import connect, new_envelope
 from kombu_zipkin.errors import BrokerUnavailable
-from kombu_zipkin.jobs.changes import Change, now_ms
+from kombu_zipkin.jobs.changes import in_common, now_ms, published
 from kombu_zipkin.jobs.delays import Delays, delayed_member
 from kombu_zipkin.jobs.job import Job
 from kombu_zipkin.jobs.keys import JobKeys
@@ -22,7 +22,6 @@ from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import TracedHeaders
 
 _POOL: Final = 10
-_AT_ONCE: Final = 500
 
 
 class Posting(NamedTuple):
@@ -31,25 +30,23 @@ class Posting(NamedTuple):
     Attributes:
         job: The job.
         is_chosen: Whether the caller chose its id, so that it may have been published before.
+        arguments: The job's, as JSON.
         body: Of its message.
         headers: Of its message.
-        change: Its first record.
-        due_ms: Epoch milliseconds at which it may start; None for now.
     """
 
     job: Job
     is_chosen: bool
+    arguments: bytes
     body: bytes
     headers: TracedHeaders
-    change: Change
-    due_ms: int | None
 
 
 class Outbox(Protocol):
     """Takes jobs. Any thread may call."""
 
     def put(self, postings: Sequence[Posting]) -> list[bool]:
-        """Publish jobs of one queue and one time; each is False where its id was published before.
+        """Publish jobs of one task, made and due at one time; each is False where its id was published before.
 
         Raises:
             BrokerUnavailable: The broker did not answer; some may have been published.
@@ -78,27 +75,23 @@ class RedisOutbox:
             self._script = redis.register_script(read_script("recording", "publish"))
 
     def put(self, postings: Sequence[Posting]) -> list[bool]:
-        """Publish jobs, some hundreds in a step."""
-        done: list[bool] = []
-        for at in range(0, len(postings), _AT_ONCE):
-            done += self._put(postings[at : at + _AT_ONCE])
-        return done
-
-    def close(self) -> None:
-        """Do nothing: the caller closes what it gave."""
-
-    def _put(self, postings: Sequence[Posting]) -> list[bool]:
-        queue, due = postings[0].job.queue, postings[0].due_ms
+        """Publish jobs, all in one step: some hundreds at most."""
+        first = postings[0].job
+        queue, due = first.queue, first.due_ms
         place = self._keys.queue(queue) if due is None else self._keys.delayed
-        args: list[Any] = [now_ms(), *self._bounds, "" if due is None else due]
-        for posting in postings:
-            envelope = orjson.dumps(new_envelope(posting.body, posting.headers, queue, message_id=posting.job.id))
+        common = in_common(first)
+        args: list[Any] = [now_ms(), *self._bounds, "" if due is None else due, first.state, first.task]
+        args += (len(common), *common)
+        for job, is_chosen, arguments, body, headers in postings:
+            envelope = orjson.dumps(new_envelope(body, headers, queue, message_id=job.id))
             message = envelope if due is None else delayed_member(queue, envelope)
-            texts = posting.change.texts()
-            args += (posting.job.id, int(posting.is_chosen), message, len(texts), *texts)
+            args += (job.id, int(is_chosen), message, job.trace_id or "", int(job.sampled), arguments)
         with self._store.using(f"publish to {queue}"):
             answer: list[int] = self._script(keys=[self._keys.index, place], args=args)
         return [each == 1 for each in answer]
+
+    def close(self) -> None:
+        """Do nothing: the caller closes what it gave."""
 
 
 class KombuOutbox:
@@ -152,16 +145,16 @@ class KombuOutbox:
         if posting.is_chosen and not self._take(job.id):
             return False
         try:
-            if posting.due_ms is None:
+            if job.due_ms is None:
                 self._send(posting.body, job.queue, posting.headers, job.id)
             else:
-                self._delays.add(posting.body, posting.headers, job.queue, job.id, posting.due_ms)
+                self._delays.add(posting.body, posting.headers, job.queue, job.id, job.due_ms)
         except BrokerUnavailable:
             if posting.is_chosen:
                 with self._store.using("free a job id") as redis:
                     redis.delete(self._keys.published(job.id))
             raise
-        self._records.write_or_say([posting.change])
+        self._records.write_or_say([published(job)])
         return True
 
     def _take(self, job_id: str) -> bool:

@@ -83,13 +83,18 @@ class Parameters:
         Raises:
             InvalidArguments: One is missing, too many, or of a wrong type; one sentence that says what is expected.
         """
-        try:
-            checked = self._model.model_validate_json(orjson.dumps(arguments), strict=True)
-        except TypeError as error:
-            raise InvalidArguments(f"{self._task}: expected JSON values: {error}") from error
-        except ValidationError as error:
-            raise InvalidArguments(self._sentence(error)) from error
+        checked = self._checked(self._written(arguments))
         return {name: getattr(checked, name) for name in type(checked).model_fields}
+
+    def write(self, arguments: Mapping[str, Any]) -> bytes:
+        """Return the arguments as JSON, as they were given.
+
+        Raises:
+            InvalidArguments: As `check` has it.
+        """
+        written = self._written(arguments)
+        self._checked(written)
+        return written
 
     def from_text(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """Read arguments that a person typed: text where the type is text, JSON elsewhere; empty means the default."""
@@ -104,6 +109,18 @@ class Parameters:
             for each in self.all
         ]
         return ", ".join(words) or "no arguments"
+
+    def _written(self, arguments: Mapping[str, Any]) -> bytes:
+        try:
+            return orjson.dumps(arguments)
+        except TypeError as error:
+            raise InvalidArguments(f"{self._task}: expected JSON values: {error}") from error
+
+    def _checked(self, written: bytes) -> BaseModel:
+        try:
+            return self._model.model_validate_json(written, strict=True)
+        except ValidationError as error:
+            raise InvalidArguments(self._sentence(error)) from error
 
     def _sentence(self, error: ValidationError) -> str:
         problem = error.errors(include_url=False)[0]

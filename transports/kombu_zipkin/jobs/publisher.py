@@ -1,13 +1,13 @@
 """Publish jobs: checked, traced, in bounded time."""
 
-import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, NamedTuple
 
 from kombu_zipkin.broker import broker_name
 from kombu_zipkin.errors import ConfigurationError, InvalidJob, JobTooLarge
 from kombu_zipkin.jobs.catalogue import Catalogue, TaskEntry
-from kombu_zipkin.jobs.changes import now_ms, published
+from kombu_zipkin.jobs.changes import now_ms
 from kombu_zipkin.jobs.delays import Delays
 from kombu_zipkin.jobs.job import MAX_BODY_BYTES, Job, JobState, check_job_id, write_body
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
@@ -15,9 +15,23 @@ from kombu_zipkin.jobs.outbox import KombuOutbox, Outbox, Posting, RedisOutbox
 from kombu_zipkin.jobs.records import JobRecords
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import outgoing
-from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer
+from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer, new_trace_id
 
 _LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
+_AT_ONCE: Final = 500
+
+
+class _Draft(NamedTuple):
+    """A checked job, before its span."""
+
+    entry: TaskEntry
+    arguments: dict[str, Any]
+    job_id: str
+    is_chosen: bool
+    written: bytes
+    body: bytes
+    made_ms: int
+    due_ms: int | None
 
 
 class JobPublisher:
@@ -84,11 +98,10 @@ class JobPublisher:
             InvalidJob: The id or the delay is wrong.
             BrokerUnavailable: The broker did not answer; the job may have been published or not.
         """
-        due_ms = _due(delay_ms)
-        entry = self._catalogue.find(task)
-        entry.parameters.check(arguments)
+        entry, made_ms = self._catalogue.find(task), now_ms()
+        draft = _draft(entry, arguments, job_id, made_ms, _due(delay_ms, made_ms))
         with self._span(entry) as span:
-            posting = self._posting(entry, arguments, span, job_id, due_ms)
+            posting = self._posting(draft, span)
             if not self.outbox.put([posting])[0]:
                 span.tag("job.outcome", "published before")
                 return self._records.get(posting.job.id) or posting.job
@@ -109,16 +122,24 @@ class JobPublisher:
             InvalidJob: The delay is wrong.
             BrokerUnavailable: The broker did not answer; some may have been published.
         """
-        due_ms, each_job = _due(delay_ms), list(arguments)
-        entry = self._catalogue.find(task)
-        for one in each_job:
-            entry.parameters.check(one)
-        postings = []
-        for one in each_job:
-            with self._span(entry) as span:
-                postings.append(self._posting(entry, dict(one), span, None, due_ms))
-        self.outbox.put(postings)
-        return [posting.job for posting in postings]
+        entry, made_ms = self._catalogue.find(task), now_ms()
+        due_ms = _due(delay_ms, made_ms)
+        drafts = [_draft(entry, dict(one), None, made_ms, due_ms) for one in arguments]
+        jobs: list[Job] = []
+        with ThreadPoolExecutor(1, "kombu-zipkin-publish") as sender:  # Redis works while the next ones are made
+            sending: Future[list[bool]] | None = None
+            for at in range(0, len(drafts), _AT_ONCE):
+                postings = []
+                for draft in drafts[at : at + _AT_ONCE]:
+                    with self._span(entry) as span:
+                        postings.append(self._posting(draft, span))
+                if sending is not None:
+                    sending.result()
+                sending = sender.submit(self.outbox.put, postings)
+                jobs += [posting.job for posting in postings]
+            if sending is not None:
+                sending.result()
+        return jobs
 
     def close(self) -> None:
         """Close the connections."""
@@ -130,27 +151,22 @@ class JobPublisher:
     def _span(self, entry: TaskEntry) -> Any:
         return self._tracer.child(f"publish {entry.name}", kind=Kind.PRODUCER, remote=self._broker)
 
-    def _posting(
-        self, entry: TaskEntry, arguments: dict[str, Any], span: ActiveSpan, job_id: str | None, due_ms: int | None
-    ) -> Posting:
-        own_id = uuid.uuid4().hex if job_id is None else check_job_id(job_id)
+    def _posting(self, draft: _Draft, span: ActiveSpan) -> Posting:
+        entry, context, due_ms = draft.entry, span.context, draft.due_ms
         job = Job(
-            id=own_id,
+            id=draft.job_id,
             task=entry.name,
-            arguments=arguments,
+            arguments=draft.arguments,
             queue=entry.queue,
             state=JobState.QUEUED if due_ms is None else JobState.WAITING,
-            trace_id=span.context.trace_id,
-            sampled=bool(span.context.sampled),
-            created_ms=now_ms(),
+            trace_id=context.trace_id,
+            sampled=bool(context.sampled),
+            created_ms=draft.made_ms,
             due_ms=due_ms,
         )
-        body = write_body(job)
-        if len(body) > MAX_BODY_BYTES:
-            raise JobTooLarge(f"job of {len(body)} bytes: expected at most {MAX_BODY_BYTES}")
-        self._tag(span, job, len(body))
-        headers = outgoing(span.context, sent_at=None if due_ms is None else due_ms / 1000)
-        return Posting(job, job_id is not None, body, headers, published(job, due_ms), due_ms)
+        self._tag(span, job, len(draft.body))
+        headers = outgoing(context, sent_at=None if due_ms is None else due_ms / 1000)
+        return Posting(job, draft.is_chosen, draft.written, draft.body, headers)
 
     def _tag(self, span: ActiveSpan, job: Job, size: int) -> None:
         span.tag("messaging.system", self._broker)
@@ -162,7 +178,17 @@ class JobPublisher:
         span.tag("job.task", job.task)
 
 
-def _due(delay_ms: int) -> int | None:
+def _draft(entry: TaskEntry, arguments: dict[str, Any], job_id: str | None, made_ms: int, due_ms: int | None) -> _Draft:
+    """Check a job and write its body."""
+    own_id = new_trace_id() if job_id is None else check_job_id(job_id)
+    written = entry.parameters.write(arguments)
+    body = write_body(own_id, entry.name, written, made_ms)
+    if len(body) > MAX_BODY_BYTES:
+        raise JobTooLarge(f"job of {len(body)} bytes: expected at most {MAX_BODY_BYTES}")
+    return _Draft(entry, arguments, own_id, job_id is not None, written, body, made_ms, due_ms)
+
+
+def _due(delay_ms: int, made_ms: int) -> int | None:
     if not isinstance(delay_ms, int) or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
         raise InvalidJob(f"delay_ms: expected 0..{_LONGEST_DELAY_MS}, got {delay_ms!r}")
-    return now_ms() + delay_ms if delay_ms else None
+    return made_ms + delay_ms if delay_ms else None

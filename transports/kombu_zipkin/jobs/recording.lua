@@ -20,6 +20,11 @@ local function forget(id)
   if known[3] and known[3] ~= '' then redis.call('SREM', trace_key(known[3]), id) end
 end
 
+-- Drop from a task's index what its records have outlived.
+local function expire_index(state, task, now, lasting)
+  redis.call('ZREMRANGEBYSCORE', task_key(state, task), '-inf', string.format('(%.0f', now - lasting))
+end
+
 -- Write fields of one job and keep the indexes true. fields: a list name, value, name, value...
 -- first: the job was published now; a worker that was quicker is not overwritten.
 local function write(id, fields, first, now, ttl, open_ttl)
@@ -46,7 +51,7 @@ local function write(id, fields, first, now, ttl, open_ttl)
     end
     redis.call('ZADD', state_key(state), now, id)
     redis.call('ZADD', task_key(state, task), now, id)
-    redis.call('ZREMRANGEBYSCORE', task_key(state, task), '-inf', string.format('(%.0f', now - lasting))
+    expire_index(state, task, now, lasting)
   end
 end
 
