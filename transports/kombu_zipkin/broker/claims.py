@@ -59,16 +59,18 @@ class Claims:
         self._forget(each.tag for each in settlements)
         return [each == 1 for each in held]
 
-    def exchange(self, line: Line, along: Along, sources: Sequence[Source], limit: int) -> list[Claimed]:
+    def exchange(self, line: Line, along: Along | None, sources: Sequence[Source], limit: int) -> list[Claimed]:
         """Settle messages and claim others, in one round trip.
 
         Args:
             line: The calling thread's own.
-            along: What to settle; its ``done`` is told.
+            along: What to settle; its ``done`` is told. None for nothing.
             sources: Where to claim from.
             limit: How many; 0 for none.
         """
-        scripts: list[Any] = [*along.before, (self._scripts["settle"], *self._settling(along.settlements))]
+        scripts: list[Any] = []
+        if along is not None:
+            scripts = [*along.before, (self._scripts["settle"], *self._settling(along.settlements))]
         head = ""
         if limit:
             keys, args, head = self._claiming(sources, limit)
@@ -82,6 +84,10 @@ class Claims:
         claimed = []
         if limit and not isinstance(replies[-1], Exception):
             claimed = self._claimed(replies.pop(), sources)
+        if along is None:
+            if replies and isinstance(replies[-1], Exception):
+                raise replies[-1]
+            return claimed
         held = replies[len(along.before)]
         along.done(replies[: len(along.before)], held if isinstance(held, Exception) else [each == 1 for each in held])
         self._forget(each.tag for each in along.settlements)

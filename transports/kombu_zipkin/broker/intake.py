@@ -134,17 +134,19 @@ class Intake:
         return at_once if room is None else min(at_once, room)
 
     def _exchange(self, sources: list[Source], limit: int) -> list[Claimed]:
-        claims = self._channel.claims
-        if not self._along:
-            return claims.claim(sources, limit) if limit else []
+        along = self._along[0] if self._along else None
+        if along is None and not limit:
+            return []
         if self._line is None:
             self._line = Line(self._channel.pool)
         try:
-            claimed: list[Claimed] = claims.exchange(self._line, self._along[0], sources, limit)
+            claimed: list[Claimed] = self._channel.claims.exchange(self._line, along, sources, limit)
         except BaseException:
-            self.listener.ring()  # for the next attempt
+            if along is not None:
+                self.listener.ring()  # for the next attempt
             raise
-        self._along.popleft()
+        if along is not None:
+            self._along.popleft()
         return claimed
 
     def _deliver(self, claimed: Sequence[Claimed]) -> int:

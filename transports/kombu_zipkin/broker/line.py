@@ -1,11 +1,17 @@
 """A connection of one thread's own, for many commands in one round trip."""
 
+import os
+import time
+from collections import deque
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
-from redis.exceptions import NoScriptError, ResponseError
+from hiredis import pack_command
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 Command = tuple[Any, ...]
+
+_FRESH_SECONDS: Final = 1.0
 
 
 class Line:
@@ -20,6 +26,7 @@ class Line:
     def __init__(self, pool: Any) -> None:
         self._pool = pool
         self._connection: Any = None
+        self._used_at = 0.0  # monotonic
 
     @property
     def sock(self) -> Any:
@@ -41,9 +48,9 @@ class Line:
 
     def send(self, commands: Sequence[Command]) -> None:
         """Send commands, in one piece; each has a reply to `read`."""
-        connection = self._connection
+        packed = b"".join(map(pack_command, commands))
         try:
-            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+            self._connection.send_packed_command([packed], check_health=False)
         except BaseException:
             self.drop()
             raise
@@ -74,6 +81,18 @@ class Line:
                 replies.append(error)
         return replies
 
+    def is_fresh(self) -> bool:
+        """Whether it may be used again: nothing has come that nobody asked for, such as the end of the connection.
+
+        It is not looked at within a second of its use: then a server may have gone during any command.
+        """
+        if self._connection is None or time.monotonic() - self._used_at < _FRESH_SECONDS:
+            return self._connection is not None
+        try:
+            return not self._connection.can_read(timeout=0)
+        except (RedisError, OSError):
+            return False
+
     def run(self, scripts: Sequence[tuple[Any, Sequence[Any], Sequence[Any]]]) -> list[Any]:
         """Run scripts with keys and arguments, in one round trip; an unknown one is loaded, and run last."""
         commands = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in scripts]
@@ -81,6 +100,7 @@ class Line:
         for at, reply in enumerate(replies):
             if isinstance(reply, NoScriptError):
                 replies[at] = self.ask([("SCRIPT", "LOAD", scripts[at][0].script), commands[at]])[1]
+        self._used_at = time.monotonic()
         return replies
 
     def drop(self) -> None:
@@ -88,3 +108,41 @@ class Line:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.disconnect()
+
+
+class Lines:
+    """Lines that threads borrow, as many as call at once; in a forked child it begins anew.
+
+    Args:
+        pool: Makes the connections.
+    """
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self._pid = os.getpid()
+        self._idle: deque[Line] = deque()
+
+    def run(self, script: Any, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        """Run a script; raises what redis-py raises."""
+        line = self._borrowed()
+        (reply,) = line.run([(script, keys, args)])
+        self._idle.append(line)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    def drop(self) -> None:
+        """Close the connections that nobody uses."""
+        while self._idle:
+            self._idle.pop().drop()
+
+    def _borrowed(self) -> Line:
+        if self._pid != os.getpid():
+            self._pid, self._idle = os.getpid(), deque()
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            return Line(self._pool)
+        if not line.is_fresh():
+            line.drop()
+        return line

@@ -33,19 +33,8 @@ class Change(NamedTuple):
 
 
 def published(job: Job) -> Change:
-    """The queue, or the waiting room, has a job."""
+    """The queue, or the waiting room, has a job; publish.lua writes the same."""
     return _change(job, job.state, due_ms=job.due_ms or "")._replace(is_first=True)
-
-
-def in_common(job: Job) -> tuple[Any, ...]:
-    """Return names and values, in turn, of what `published` says of every job that is published together with this one.
-
-    That is all but ``id``, ``trace_id``, ``sampled`` and ``arguments``.
-    """
-    due = job.due_ms or ""
-    return (
-        "task", job.task, "queue", job.queue, "state", job.state.value, "created_ms", job.created_ms, "due_ms", due
-    )  # fmt: skip
 
 
 def running(job: Job, attempt: Attempt) -> Change:

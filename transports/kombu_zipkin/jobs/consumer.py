@@ -93,7 +93,7 @@ class JobConsumer:
         self._queue_store = Store(url, timeout=_STORE_SECONDS) if self._is_redis else self._store
         self._delays = Delays(self._queue_store, keys)
         self._runner = AttemptRunner(
-            Workshop(self._tasks, tracer, broker, self._publisher, self._notes.add, self._metrics)
+            Workshop(self._tasks, tracer, broker, self._publisher, self._notes.begun, self._metrics)
         )
         self._house = self._housekeeping()
         self._hurry = threading.Event()
@@ -168,7 +168,7 @@ class JobConsumer:
         names = self._queue_names() if self._is_redis else []
         queues = Queues(self._queue_store, self._keys, names, self._metrics)
         outage = Outage(_log, "the worker's Redis")
-        return Housekeeping(announcement, release, queues, self._health, outage)
+        return Housekeeping(announcement, release, self._records.expire, queues, self._health, outage)
 
     def _queue_names(self) -> list[str]:
         return sorted({each.queue for each in self._tasks.values()})

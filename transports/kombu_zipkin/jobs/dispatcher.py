@@ -34,8 +34,8 @@ class Dispatcher:
     """Consumes with one connection for any number of threads.
 
     A job is settled after its work, its record before: acknowledged, put into the waiting room or made a dead letter,
-    each in the step that takes it from the queue. A thread takes its next job only when the last one is settled, so
-    what a killed worker leaves half done is at most one job a thread.
+    each in the step that takes it from the queue. What a killed worker leaves half done is at most one job a thread,
+    and those that were finished, and not settled yet.
 
     Args:
         connection: With our broker's transport; used by the running thread, closed at the end.
@@ -110,6 +110,9 @@ class Dispatcher:
             consumer = self._consuming()
             if stop.is_set():
                 consumer.cancel()
+            if stop.is_set() or self._hands.is_stuck:
+                self._give_back_unbegun()
+            self._channel.qos.prefetch_count = self._hands.wanted
             self._take()
             self._health.works("queue")
             self._outage.over()
@@ -144,7 +147,7 @@ class Dispatcher:
     def _take(self) -> None:
         """Claim what fits, or wait for a message, a finished job or a change to write."""
         try:
-            self._connection.drain_events(timeout=_NOTE_SECONDS if self._notes else _WAIT_SECONDS)
+            self._connection.drain_events(timeout=_NOTE_SECONDS if self._in_hand else _WAIT_SECONDS)
         except TimeoutError:
             if self._notes and not self._finished:
                 self._records.write_or_say(self._notes.take())
@@ -152,6 +155,15 @@ class Dispatcher:
     def _give(self, message: Any) -> None:
         self._in_hand[message.delivery_tag] = message
         self._hands.give(message)
+
+    def _give_back_unbegun(self) -> None:
+        """Another worker may have a thread free for them."""
+        tags = [message.delivery_tag for message in self._hands.take_back()]
+        if tags:
+            self._channel.claims.give_back(tags)
+            for tag in tags:
+                self._channel.qos.let_go(tag)
+                self._in_hand.pop(tag, None)
 
     def _cannot_open(self, message: Any, error: Exception) -> None:
         self._in_hand[message.delivery_tag] = message
@@ -211,6 +223,7 @@ class Dispatcher:
         try:
             self._settle_finished()
             self._channel.intake.send_along()
+            self._give_back_unbegun()
             if self._in_hand:
                 _log.warning("%d jobs unfinished; they run again elsewhere", len(self._in_hand))
                 self._channel.claims.give_back(list(self._in_hand), lost=_GIVEN_BACK)

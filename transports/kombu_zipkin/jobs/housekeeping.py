@@ -69,6 +69,7 @@ class Housekeeping:
     Args:
         announcement: Of the worker's tasks.
         release: Moves delayed jobs that are due to their queues.
+        tidy: Forgets old records.
         queues: Looked at for the metrics.
         health: Told of every turn.
         outage: Says in the log when Redis is away.
@@ -78,12 +79,14 @@ class Housekeeping:
         self,
         announcement: Announcement,
         release: Callable[[], int],
+        tidy: Callable[[], int],
         queues: Queues,
         health: Health,
         outage: Outage,
     ) -> None:
         self._announcement = announcement
         self._release = release
+        self._tidy = tidy
         self._queues = queues
         self._health = health
         self._outage = outage
@@ -100,6 +103,7 @@ class Housekeeping:
             self._release()
             if time.monotonic() - self._looked > _LOOK_SECONDS:
                 self._queues.look()
+                self._tidy()
                 self._looked = time.monotonic()
             self._outage.over()
         except BrokerUnavailable as error:

@@ -12,7 +12,7 @@ from kombu.pools import ProducerPool
 
 from kombu_zipkin.broker import connect, new_envelope
 from kombu_zipkin.errors import BrokerUnavailable
-from kombu_zipkin.jobs.changes import in_common, now_ms, published
+from kombu_zipkin.jobs.changes import now_ms, published
 from kombu_zipkin.jobs.delays import Delays, delayed_member
 from kombu_zipkin.jobs.job import Job
 from kombu_zipkin.jobs.keys import JobKeys
@@ -64,13 +64,13 @@ class RedisOutbox:
     Args:
         store: That Redis; the caller closes it.
         keys: Where.
-        bounds: Of the records.
+        open_ttl: Milliseconds for which the record of a job stays that has not ended.
     """
 
-    def __init__(self, store: Store, keys: JobKeys, bounds: Sequence[int]) -> None:
+    def __init__(self, store: Store, keys: JobKeys, open_ttl: int) -> None:
         self._store = store
         self._keys = keys
-        self._bounds = bounds
+        self._open_ttl = open_ttl
         with self._store.using("prepare to publish") as redis:  # nothing is sent
             self._script = redis.register_script(read_script("recording", "publish"))
 
@@ -79,15 +79,13 @@ class RedisOutbox:
         first = postings[0].job
         queue, due = first.queue, first.due_ms
         place = self._keys.queue(queue) if due is None else self._keys.delayed
-        common = in_common(first)
-        args: list[Any] = [now_ms(), *self._bounds, "" if due is None else due, first.state, first.task]
-        args += (len(common), *common)
+        due_text: str | int = "" if due is None else due
+        args: list[Any] = [now_ms(), self._open_ttl, due_text, first.state.value, first.task, queue, first.created_ms]
         for job, is_chosen, arguments, body, headers in postings:
             envelope = orjson.dumps(new_envelope(body, headers, queue, message_id=job.id))
             message = envelope if due is None else delayed_member(queue, envelope)
             args += (job.id, int(is_chosen), message, job.trace_id or "", int(job.sampled), arguments)
-        with self._store.using(f"publish to {queue}"):
-            answer: list[int] = self._script(keys=[self._keys.index, place], args=args)
+        answer = self._store.run(f"publish to {queue}", self._script, [self._keys.index, place], args)
         return [each == 1 for each in answer]
 
     def close(self) -> None:

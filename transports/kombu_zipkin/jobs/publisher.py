@@ -68,7 +68,7 @@ class JobPublisher:
         self._queue_store = self._store if self._broker != "redis" else Store(url, timeout=timeout)
         self.outbox: Outbox
         if beside == url:
-            self.outbox = RedisOutbox(self._store, keys, self._records.bounds)
+            self.outbox = RedisOutbox(self._store, keys, self._records.bounds[1])
         else:
             delays = Delays(self._queue_store, keys)
             self.outbox = KombuOutbox(url, keys, self._records, self._store, delays, timeout)

@@ -11,4 +11,4 @@ while i < #ARGV do
   write(ARGV[i], fields, ARGV[i + 1] == '1', now, ttl, open_ttl)
   i = i + 3 + count
 end
-trim(now, ttl, open_ttl, tonumber(ARGV[4]))
+trim(tonumber(ARGV[4]))

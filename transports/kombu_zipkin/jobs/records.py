@@ -19,6 +19,7 @@ DEFAULT_TTL: Final = 24 * 3600.0
 _OPEN_TTL_MS: Final = 30 * 24 * 3600 * 1000
 _MAX_RECORDS: Final = 100_000
 _OF_ONE_TRACE: Final = 200
+_EXPIRED_AT_ONCE: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class JobRecords:
         with_functions = read_script("recording", "record")
         with self._store.using("prepare the records") as redis:  # nothing is sent
             self._script = redis.register_script(with_functions)
+            self._expire = redis.register_script(read_script("recording", "expire"))
 
     def get(self, job_id: str) -> Job | None:
         """Return one job; None when it is unknown or its record has expired.
@@ -139,9 +141,7 @@ class JobRecords:
         Raises:
             BrokerUnavailable: Redis did not answer, or refused.
         """
-        script, keys, args = self.writing(changes)
-        with self._store.using("write records of jobs"):
-            script(keys=keys, args=args)
+        self._store.run("write records of jobs", *self.writing(changes))
 
     def writing(self, changes: Iterable[Change]) -> tuple[Any, list[str], list[Any]]:
         """Return the script, with keys and arguments, that writes changes."""
@@ -150,6 +150,18 @@ class JobRecords:
             texts = change.texts()
             args += (change.job_id, int(change.is_first), len(texts), *texts)
         return self._script, [self._keys.index], args
+
+    def expire(self) -> int:
+        """Forget records that are over their time, some hundreds at a time.
+
+        Returns:
+            How many.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        with self._store.using("forget old records"):
+            return int(self._expire(keys=[self._keys.index], args=[now_ms(), *self.bounds[:2], _EXPIRED_AT_ONCE]))
 
     def said(self, error: BaseException | None, changes: int) -> None:
         """Say in the log how a writing went that somebody else did; None: well."""

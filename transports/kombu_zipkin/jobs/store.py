@@ -1,12 +1,14 @@
 """The Redis beside the queue: records, catalogue, delayed jobs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from kombu_zipkin.broker import Lines
 from kombu_zipkin.errors import BrokerUnavailable, ConfigurationError
 
 
@@ -33,6 +35,18 @@ class Store:
             )
         except ValueError as error:
             raise ConfigurationError(f"Redis URL: {error}") from error
+        self._lines = Lines(self._client.connection_pool)
+
+    def run(self, doing: str, script: Any, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        """Run a script that was registered with the client, past the client: a third of a publish's time.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer, or refused; the message says what was attempted.
+        """
+        try:
+            return self._lines.run(script, keys, args)
+        except (redis.RedisError, OSError) as error:
+            raise BrokerUnavailable(f"{doing}: {type(error).__name__}: {error}") from error
 
     @contextmanager
     def using(self, doing: str) -> Iterator[redis.Redis]:
@@ -48,4 +62,5 @@ class Store:
 
     def close(self) -> None:
         """Close the connections."""
+        self._lines.drop()
         self._client.close()
