@@ -10,7 +10,8 @@ from typing import Any
 from tests.servers.process import Process
 from tests.servers.waiting import free_port, wait_until
 
-_KOMBU_ZIPKIN = [sys.executable, "-c", "from kombu_zipkin.cli import main; main()"]
+KOMBU_ZIPKIN = [sys.executable, "-c", "from kombu_zipkin.cli import main; main()"]
+"""The console script."""
 
 
 class Programs:
@@ -37,13 +38,13 @@ class Programs:
 
     def start_worker(self, *modules: str, ready: bool = True, **env: str) -> Process:
         """Start a worker, of the sample tasks unless modules are named."""
-        argv = [*_KOMBU_ZIPKIN, "worker", *modules] if modules else [sys.executable, "-m", "worker"]
+        argv = [*KOMBU_ZIPKIN, "worker", *modules] if modules else [sys.executable, "-m", "worker"]
         return self._start("worker", argv, {"WORKER_PORT": str(self.worker_port), **env}, self.worker_port, ready)
 
     def start_relay(self, *, ready: bool = True, **env: str) -> Process:
         """Start the relay."""
         settings = {"RELAY_PORT": str(self.relay_port), "RELAY_CLAIM_AFTER": "2", **env}
-        return self._start("relay", [*_KOMBU_ZIPKIN, "relay"], settings, self.relay_port, ready)
+        return self._start("relay", [*KOMBU_ZIPKIN, "relay"], settings, self.relay_port, ready)
 
     def __getitem__(self, name: str) -> Process:
         return self._running[name]

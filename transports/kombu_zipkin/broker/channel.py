@@ -108,6 +108,13 @@ class Channel(redis.Channel):
             self.connection._deliver(envelope, claimed.queue)
         return envelope is not None
 
+    def _size(self, queue: str) -> int:
+        """Count a queue's messages, without kombu's transaction, which Redis refuses when its memory is full."""
+        with self.conn_or_acquire() as client, client.pipeline(transaction=False) as pipe:
+            for step in self.priority_steps:
+                pipe.llen(self._q_for_pri(queue, step))
+            return sum(pipe.execute())
+
     def _source(self, queue: str, step: int, *, recorded: bool) -> Source:
         step = self.priority(step)
         return Source(self.global_keyprefix + self._q_for_pri(queue, step), queue, step, step, recorded)

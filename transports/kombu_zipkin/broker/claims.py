@@ -4,7 +4,8 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from importlib.resources import files
 from typing import Any, Final
 
@@ -55,8 +56,8 @@ class Claims:
             For each whether it was still held; if not, it has been given to another consumer, and nothing was done.
         """
         keys, args = self._settling(settlements)
-        held = self._scripts["settle"](keys=keys, args=args)
-        self._forget(each.tag for each in settlements)
+        with self._leaving(each.tag for each in settlements):
+            held = self._scripts["settle"](keys=keys, args=args)
         return [each == 1 for each in held]
 
     def exchange(self, line: Line, along: Along | None, sources: Sequence[Source], limit: int) -> list[Claimed]:
@@ -76,7 +77,8 @@ class Claims:
             keys, args, head = self._claiming(sources, limit)
             scripts.append((self._scripts["claim"], keys, args))
         try:
-            replies = line.run(scripts)
+            with self._leaving(each.tag for each in along.settlements) if along is not None else nullcontext():
+                replies = line.run(scripts)
         except BaseException:
             if limit:
                 self._doubt(head, sources, limit)
@@ -90,7 +92,6 @@ class Claims:
             return claimed
         held = replies[len(along.before)]
         along.done(replies[: len(along.before)], held if isinstance(held, Exception) else [each == 1 for each in held])
-        self._forget(each.tag for each in along.settlements)
         return claimed
 
     def give_back(self, tags: Sequence[str], *, at_front: bool = True, lost: str | None = None) -> int:
@@ -188,6 +189,19 @@ class Claims:
         """Tags of what is held now."""
         with self._lock:
             return list(self._held)
+
+    @contextmanager
+    def _leaving(self, tags: Iterable[str]) -> Iterator[None]:
+        """Hold tags no more while they are settled, so that a renewal meanwhile does not take them for lost."""
+        with self._lock:
+            leaving = self._held.intersection(tags)
+            self._held -= leaving
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._held |= leaving
+            raise
 
     def _forget(self, tags: Iterable[str]) -> None:
         with self._lock:

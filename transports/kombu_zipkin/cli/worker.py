@@ -66,6 +66,7 @@ def run_worker(
             records_url=settings.redis_url,
             namespace=settings.jobs_namespace,
             drain_seconds=settings.worker_drain_seconds,
+            lease_seconds=settings.worker_lease_seconds,
             metrics=metrics,
             health=health,
         )

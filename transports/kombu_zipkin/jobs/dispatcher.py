@@ -221,9 +221,10 @@ class Dispatcher:
     def _leave(self) -> None:
         """Settle what is finished, give back what is not, close the connection."""
         try:
-            self._settle_finished()
-            self._channel.intake.send_along()
-            self._give_back_unbegun()
+            if self._channel is not None:
+                self._settle_finished()
+                self._channel.intake.send_along()
+                self._give_back_unbegun()
             if self._in_hand:
                 _log.warning("%d jobs unfinished; they run again elsewhere", len(self._in_hand))
                 self._channel.claims.give_back(list(self._in_hand), lost=_GIVEN_BACK)

@@ -51,10 +51,10 @@ class Ending(NamedTuple):
     onward: Onward | None = None
 
 
-def retry(body: bytes, headers: Mapping[str, Any], queue: str, job_id: str, attempt: int, due_ms: int) -> Onward:
+def retry(body: bytes | str, headers: Mapping[str, Any], queue: str, job_id: str, attempt: int, due_ms: int) -> Onward:
     """Make the message of the next attempt."""
     again = {**_kept(headers), ATTEMPT: attempt, BACK_OFF: time.time_ns() // 1000, SENT: due_ms * 1000}
-    return Onward(queue, body, again, "application/json", job_id, due_ms)
+    return Onward(queue, _encoded(body), again, "application/json", job_id, due_ms)
 
 
 def dead_letter(message: Any, headers: Mapping[str, Any], reason: str, where: str = "") -> Onward:
@@ -66,7 +66,7 @@ def dead_letter(message: Any, headers: Mapping[str, Any], reason: str, where: st
         told[DEAD_LETTER_TRACEBACK] = where[-_REASON_CHARACTERS:]
     return Onward(
         queue,
-        body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body,
+        _encoded(body),
         {**_kept(headers), **told},
         message.content_type or "application/octet-stream",
         message.properties.get("message_id"),
@@ -86,6 +86,11 @@ def in_words(error: BaseException) -> str:
 def where(error: BaseException) -> str:
     """Write an error's traceback."""
     return _writable("".join(traceback.format_exception(error)))
+
+
+def _encoded(body: bytes | str) -> bytes:
+    """A body that kombu has decoded, as it does on AMQP, as it was sent."""
+    return body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
 
 
 def _kept(headers: Mapping[str, Any]) -> dict[str, Any]:

@@ -189,6 +189,6 @@ def _draft(entry: TaskEntry, arguments: dict[str, Any], job_id: str | None, made
 
 
 def _due(delay_ms: int, made_ms: int) -> int | None:
-    if not isinstance(delay_ms, int) or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
+    if type(delay_ms) is not int or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
         raise InvalidJob(f"delay_ms: expected 0..{_LONGEST_DELAY_MS}, got {delay_ms!r}")
     return made_ms + delay_ms if delay_ms else None

@@ -24,6 +24,12 @@ class WorkerSettings(ProgramSettings):
         le=3600,
         description="How long running jobs may go on after SIGTERM; what is unfinished runs again elsewhere.",
     )
+    worker_lease_seconds: float = Field(
+        60.0,
+        ge=2,
+        le=3600,
+        description="After this long without a sign of life a worker's jobs go to another; the same for all workers.",
+    )
     worker_host: str = Field("127.0.0.1", description="Where /health, /ready and /metrics listen.")
     worker_port: int = Field(5001, ge=0, le=65535, description="Their port; 0 takes a free one.")
     sample_rate: float = Field(1.0, ge=0, le=1, description="Share of the traces that begin here and are reported.")
