@@ -33,6 +33,7 @@ class TracedCelery(Celery):  # type: ignore[misc] # Celery has no types
 
 app = TracedCelery("shop", broker=REDIS_URL)
 app.conf.broker_connection_retry_on_startup = True
+app.conf.broker_transport = os.environ.get("BROKER_TRANSPORT")  # kombu_zipkin.broker:Transport loses no task
 
 
 @task_prerun.connect

@@ -28,5 +28,6 @@ def url() -> str:
 
 def become(*command: str) -> None:
     """Become the peer's own worker command, with this folder on its path."""
-    os.environ["PYTHONPATH"] = str(Path(__file__).resolve().parent)
+    path = [str(Path(__file__).resolve().parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, path))
     os.execv(sys.executable, [sys.executable, "-m", *command])  # noqa: S606 - there is nothing to escape

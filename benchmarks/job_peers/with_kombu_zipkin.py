@@ -1,12 +1,11 @@
 """This project: eight threads; records are kept; traced, the spans go to a stream in the same Redis."""
 
-import signal
+import os
 import sys
-import threading
 
-from peer import THREADS, run, url
+from peer import THREADS, become, run, url
 
-from kombu_zipkin.jobs import JobConsumer, JobPublisher, task
+from kombu_zipkin.jobs import JobPublisher, task
 from kombu_zipkin.spans import RedisStreamTransport
 from kombu_zipkin.tracing import ALWAYS, NEVER, Tracer
 
@@ -29,11 +28,9 @@ def publish(number: int) -> None:
 
 
 def work() -> None:
-    """Run the consumer until SIGTERM."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    JobConsumer(url(), tracer, [noop], concurrency=THREADS).run(stop)
-    spans.close(5)
+    """Run its worker command, quietly."""
+    os.environ.update(LOG_LEVEL="ERROR", WORKER_PORT="0", WORKER_CONCURRENCY=str(THREADS), REDIS_URL=url())
+    become("kombu_zipkin.cli", "worker", "with_kombu_zipkin")
 
 
 if __name__ == "__main__":

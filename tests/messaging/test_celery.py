@@ -1,9 +1,12 @@
 """Celery's own worker, traced by the example around each publish and each task's body."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -34,6 +37,47 @@ def worker(request: pytest.FixtureRequest, own_redis: RedisServer) -> Iterator[R
         process.stop(20)
     finally:
         process.close()
+
+
+OUR_WORKER = """
+import os, sys, time
+from examples.celery_app import app
+app.conf.update(task_acks_late=True, broker_transport_options={"visibility_timeout": 2})
+
+@app.task(name="slow")
+def slow(file):
+    with open(file, "a") as begun:
+        begun.write(f"{os.getpid()}\\n")
+    time.sleep(30 if len(open(file).readlines()) == 1 else 0)
+
+app.worker_main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("pool", ["solo", "prefork", "threads"])
+def test_on_our_broker_a_killed_worker_s_task_comes_back(own_redis: RedisServer, tmp_path: Path, pool: str) -> None:
+    """Acknowledged late, on a lease of two seconds; stock kombu has it wait for its visibility timeout, an hour."""
+    env = {**environment(own_redis), "BROKER_TRANSPORT": "kombu_zipkin.broker:Transport"}
+    argv = [sys.executable, "-c", OUR_WORKER, "worker", *POOLS[pool], "--concurrency", "2", "--loglevel", "INFO"]
+    send, file = "app.conf.broker_transport = 'kombu_zipkin.broker:Transport'", tmp_path / "begun"
+    killed, second = Process(argv, env), None
+    try:
+        wait_until(lambda: " ready." in killed.output, "the first worker", seconds=30)
+        run(own_redis, f"{send}\nfor n in range(20): charge.delay(n)\napp.send_task('slow', ['{file}'])")
+        wait_until(lambda: killed.output.count("succeeded") == 20 and file.exists(), "the tasks to run", seconds=20)
+        killed.kill()
+        second = Process(argv, env)
+        wait_until(lambda: "slow[" in second.output and "succeeded" in second.output, "the task to run again")
+        with own_redis.client() as client:
+            wait_until(lambda: not client.hlen("unacked") and not client.llen("celery"), "nothing to be left")
+        assert second.stop(20) == 0, second.output
+    finally:
+        for pid in map(int, file.read_text().split() if file.exists() else ()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)  # a child of the killed pool
+        killed.close()
+        if second is not None:
+            second.close()
 
 
 def environment(server: RedisServer) -> dict[str, str]:

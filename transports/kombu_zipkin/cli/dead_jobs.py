@@ -126,7 +126,7 @@ def purge(
             click.confirm(f"Throw {_number(len(letters))} away for good?", abort=True)
         with bar("purge") as progress:
             went, _ = each_of(letters, found.dead.purge, progress)
-    print(f"{_number(went)} were thrown away")
+    print(f"{_number(went)} {'was' if went == 1 else 'were'} thrown away")
 
 
 def _named(found: OpenedJobs, letter_id: str | None, reason: str | None, everything: bool) -> list[DeadJob]:

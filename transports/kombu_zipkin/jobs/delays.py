@@ -8,7 +8,6 @@ import orjson
 
 from kombu_zipkin.broker import new_envelope
 from kombu_zipkin.jobs.keys import JobKeys
-from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 
 _AT_ONCE: Final = 100
@@ -26,7 +25,7 @@ class Delays:
     def __init__(self, store: Store, keys: JobKeys) -> None:
         self._store = store
         self._keys = keys
-        self._due, self._lend = read_script("due"), read_script("lend")
+        self._due, self._lend, self._release = (store.script(name) for name in ("due", "lend", "release"))
 
     def add(self, body: bytes, headers: Mapping[str, Any], queue: str, job_id: str, due_ms: int) -> None:
         """Keep a message until ``due_ms`` epoch milliseconds.
@@ -47,11 +46,8 @@ class Delays:
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        with self._store.using("release delayed jobs") as redis:
-            released = redis.register_script(self._due)(
-                keys=[self._keys.delayed], args=[f"{self._keys.namespace}:", _AT_ONCE]
-            )
-        return int(released)
+        args = [f"{self._keys.namespace}:", _AT_ONCE]
+        return int(self._store.run("release delayed jobs", self._due, [self._keys.delayed], args))
 
     def send(self, send: Callable[[str, dict[str, Any]], None]) -> int:
         """Send what is due to its queues, at another broker: published first, removed after.
@@ -62,11 +58,11 @@ class Delays:
         Raises:
             BrokerUnavailable: A server did not answer.
         """
-        with self._store.using("read due jobs") as redis:
-            lent: Any = redis.register_script(self._lend)(keys=[self._keys.delayed], args=[_AT_ONCE, _SENDING_MS])
-            for member in lent:
-                queue, _, envelope = member.partition(b"\n")
-                send(queue.decode(), orjson.loads(envelope))
+        lent = self._store.run("read due jobs", self._lend, [self._keys.delayed], [_AT_ONCE, _SENDING_MS])
+        for member in lent:
+            queue, _, envelope = member.partition(b"\n")
+            send(queue.decode(), orjson.loads(envelope))
+            with self._store.using("remove a job that was sent") as redis:
                 redis.zrem(self._keys.delayed, member)
         return len(lent)
 
@@ -83,7 +79,7 @@ class Delays:
                     queue, _, envelope = member.partition(b"\n")
                     if _id_of(envelope) == job_id:
                         keys = [self._keys.delayed, self._keys.queue(queue.decode())]
-                        return bool(redis.register_script(read_script("release"))(keys=keys, args=[member, envelope]))
+                        return bool(self._store.run("release a waiting job", self._release, keys, [member, envelope]))
                 at += len(some)
         return False
 

@@ -17,7 +17,6 @@ from kombu_zipkin.jobs.delays import Delays, delayed_member
 from kombu_zipkin.jobs.job import Job
 from kombu_zipkin.jobs.keys import JobKeys
 from kombu_zipkin.jobs.records import JobRecords
-from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import TracedHeaders
 
@@ -71,8 +70,7 @@ class RedisOutbox:
         self._store = store
         self._keys = keys
         self._open_ttl = open_ttl
-        with self._store.using("prepare to publish") as redis:  # nothing is sent
-            self._script = redis.register_script(read_script("recording", "publish"))
+        self._script = store.script("recording", "publish")
 
     def put(self, postings: Sequence[Posting]) -> list[bool]:
         """Publish jobs, all in one step: some hundreds at most."""

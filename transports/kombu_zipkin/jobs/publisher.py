@@ -19,17 +19,14 @@ from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer, new_trace_id
 
 _LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
 _AT_ONCE: Final = 500
+_ANY_ID: Final = "0" * 32
+_SURELY_SMALL: Final = MAX_BODY_BYTES // 2  # bytes of arguments, whatever the names around them
 
 
-class _Draft(NamedTuple):
-    """A checked job, before its span."""
+class _Batch(NamedTuple):
+    """What jobs that are published together have in common."""
 
     entry: TaskEntry
-    arguments: dict[str, Any]
-    job_id: str
-    is_chosen: bool
-    written: bytes
-    body: bytes
     made_ms: int
     due_ms: int | None
 
@@ -98,13 +95,14 @@ class JobPublisher:
             InvalidJob: The id or the delay is wrong.
             BrokerUnavailable: The broker did not answer; the job may have been published or not.
         """
-        entry, made_ms = self._catalogue.find(task), now_ms()
-        draft = _draft(entry, arguments, job_id, made_ms, _due(delay_ms, made_ms))
-        with self._span(entry) as span:
-            posting = self._posting(draft, span)
+        batch = self._batch(task, delay_ms)
+        own_id = new_trace_id() if job_id is None else check_job_id(job_id)
+        written = _checked(batch, arguments, own_id)
+        with self._span(batch.entry) as span:
+            posting = self._posting(batch, own_id, job_id is not None, arguments, written, span)
             if not self.outbox.put([posting])[0]:
                 span.tag("job.outcome", "published before")
-                return self._records.get(posting.job.id) or posting.job
+                return self._records.get(own_id) or posting.job
         return posting.job
 
     def publish_many(self, task: str, arguments: Iterable[Mapping[str, Any]], /, *, delay_ms: int = 0) -> list[Job]:
@@ -122,17 +120,16 @@ class JobPublisher:
             InvalidJob: The delay is wrong.
             BrokerUnavailable: The broker did not answer; some may have been published.
         """
-        entry, made_ms = self._catalogue.find(task), now_ms()
-        due_ms = _due(delay_ms, made_ms)
-        drafts = [_draft(entry, dict(one), None, made_ms, due_ms) for one in arguments]
+        batch, each_job = self._batch(task, delay_ms), [dict(one) for one in arguments]
+        written = [_checked(batch, one, _ANY_ID) for one in each_job]
         jobs: list[Job] = []
         with ThreadPoolExecutor(1, "kombu-zipkin-publish") as sender:  # Redis works while the next ones are made
             sending: Future[list[bool]] | None = None
-            for at in range(0, len(drafts), _AT_ONCE):
+            for at in range(0, len(each_job), _AT_ONCE):
                 postings = []
-                for draft in drafts[at : at + _AT_ONCE]:
-                    with self._span(entry) as span:
-                        postings.append(self._posting(draft, span))
+                for one, text in zip(each_job[at : at + _AT_ONCE], written[at : at + _AT_ONCE], strict=True):
+                    with self._span(batch.entry) as span:
+                        postings.append(self._posting(batch, new_trace_id(), False, one, text, span))
                 if sending is not None:
                     sending.result()
                 sending = sender.submit(self.outbox.put, postings)
@@ -151,22 +148,29 @@ class JobPublisher:
     def _span(self, entry: TaskEntry) -> Any:
         return self._tracer.child(f"publish {entry.name}", kind=Kind.PRODUCER, remote=self._broker)
 
-    def _posting(self, draft: _Draft, span: ActiveSpan) -> Posting:
-        entry, context, due_ms = draft.entry, span.context, draft.due_ms
+    def _batch(self, task: str, delay_ms: int) -> _Batch:
+        entry, made_ms = self._catalogue.find(task), now_ms()
+        return _Batch(entry, made_ms, _due(delay_ms, made_ms))
+
+    def _posting(
+        self, batch: _Batch, job_id: str, is_chosen: bool, arguments: dict[str, Any], written: bytes, span: ActiveSpan
+    ) -> Posting:
+        (entry, made_ms, due_ms), context = batch, span.context
         job = Job(
-            id=draft.job_id,
+            id=job_id,
             task=entry.name,
-            arguments=draft.arguments,
+            arguments=arguments,
             queue=entry.queue,
             state=JobState.QUEUED if due_ms is None else JobState.WAITING,
             trace_id=context.trace_id,
             sampled=bool(context.sampled),
-            created_ms=draft.made_ms,
+            created_ms=made_ms,
             due_ms=due_ms,
         )
-        self._tag(span, job, len(draft.body))
+        body = write_body(job_id, entry.name, written, made_ms)
+        self._tag(span, job, len(body))
         headers = outgoing(context, sent_at=None if due_ms is None else due_ms / 1000)
-        return Posting(job, draft.is_chosen, draft.written, draft.body, headers)
+        return Posting(job, is_chosen, written, body, headers)
 
     def _tag(self, span: ActiveSpan, job: Job, size: int) -> None:
         span.tag("messaging.system", self._broker)
@@ -178,14 +182,14 @@ class JobPublisher:
         span.tag("job.task", job.task)
 
 
-def _draft(entry: TaskEntry, arguments: dict[str, Any], job_id: str | None, made_ms: int, due_ms: int | None) -> _Draft:
-    """Check a job and write its body."""
-    own_id = new_trace_id() if job_id is None else check_job_id(job_id)
-    written = entry.parameters.write(arguments)
-    body = write_body(own_id, entry.name, written, made_ms)
-    if len(body) > MAX_BODY_BYTES:
-        raise JobTooLarge(f"job of {len(body)} bytes: expected at most {MAX_BODY_BYTES}")
-    return _Draft(entry, arguments, own_id, job_id is not None, written, body, made_ms, due_ms)
+def _checked(batch: _Batch, arguments: Mapping[str, Any], job_id: str) -> bytes:
+    """Check a job's arguments and its size; returns the arguments as JSON."""
+    written = batch.entry.parameters.write(arguments)
+    if len(written) > _SURELY_SMALL:
+        size = len(write_body(job_id, batch.entry.name, written, batch.made_ms))
+        if size > MAX_BODY_BYTES:
+            raise JobTooLarge(f"job of {size} bytes: expected at most {MAX_BODY_BYTES}")
+    return written
 
 
 def _due(delay_ms: int, made_ms: int) -> int | None:

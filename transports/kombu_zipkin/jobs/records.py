@@ -9,7 +9,6 @@ from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
 from kombu_zipkin.jobs.changes import Change, now_ms, read
 from kombu_zipkin.jobs.job import Job, JobState
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
-from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.outages import Outage, public_address
 
@@ -62,10 +61,8 @@ class JobRecords:
         self._keys = JobKeys(namespace)
         self._outage = Outage(_log, f"records on {public_address(url)}")
         self.bounds: Final = (int(ttl * 1000), _OPEN_TTL_MS, limit)
-        with_functions = read_script("recording", "record")
-        with self._store.using("prepare the records") as redis:  # nothing is sent
-            self._script = redis.register_script(with_functions)
-            self._expire = redis.register_script(read_script("recording", "expire"))
+        self._script = self._store.script("recording", "record")
+        self._expire = self._store.script("recording", "expire")
 
     def get(self, job_id: str) -> Job | None:
         """Return one job; None when it is unknown or its record has expired.
@@ -160,8 +157,8 @@ class JobRecords:
         Raises:
             BrokerUnavailable: Redis did not answer.
         """
-        with self._store.using("forget old records"):
-            return int(self._expire(keys=[self._keys.index], args=[now_ms(), *self.bounds[:2], _EXPIRED_AT_ONCE]))
+        args = [now_ms(), *self.bounds[:2], _EXPIRED_AT_ONCE]
+        return int(self._store.run("forget old records", self._expire, [self._keys.index], args))
 
     def said(self, error: BaseException | None, changes: int) -> None:
         """Say in the log how a writing went that somebody else did; None: well."""
