@@ -12,6 +12,7 @@ from kombu_zipkin.zipkin import ZipkinLinks
 from producer.service import JobService
 
 _MAX_LIMIT: Final = 500
+_MEMBERS: Final = ("task", "arguments", "delay_ms", "id")
 
 
 class JobApi:
@@ -34,15 +35,18 @@ class JobApi:
         app.add_url_rule("/api/tasks", "api_tasks", self.tasks, methods=["GET"])
 
     def post(self) -> ResponseReturnValue:
-        """Publish the job ``{"task": "...", "arguments": {...}}``; 202 with its id, trace id and links."""
+        """Publish the job ``{"task": "...", "arguments": {...}}``; 202 with its id, trace id and links.
+
+        ``"delay_ms"`` has it wait first; a job whose ``"id"`` was published before is answered, not published again.
+        """
         body = _json_object()
-        unknown = body.keys() - {"task", "arguments"}
+        unknown = body.keys() - _MEMBERS
         if unknown:
-            raise BadRequest(f"body: {sorted(unknown)[0]!r:.60} is not a member of it; expected task and arguments")
+            raise BadRequest(f"body: {sorted(unknown)[0]!r:.60} is not a member of it; expected {', '.join(_MEMBERS)}")
         task, arguments = body.get("task"), body.get("arguments", {})
         if not isinstance(task, str) or not isinstance(arguments, dict):
             raise BadRequest('body: expected "task" as text and "arguments" as an object')
-        job = self._service.publish(task, arguments)
+        job = self._service.publish(task, arguments, job_id=body.get("id"), delay_ms=body.get("delay_ms", 0))
         return jsonify(posted(job, self._links)), 202
 
     def list(self) -> ResponseReturnValue:
@@ -109,4 +113,11 @@ def _task(entry: TaskEntry) -> dict[str, Any]:
         {"name": each.name, "schema": each.schema, "required": each.required, "default": each.default}
         for each in entry.parameters.all
     ]
-    return {"name": entry.name, "queue": entry.queue, "doc": entry.doc, "parameters": parameters}
+    return {
+        "name": entry.name,
+        "queue": entry.queue,
+        "doc": entry.doc,
+        "parameters": parameters,
+        "is_running": entry.is_alive,
+        "seen_ms": int(entry.seen * 1000),
+    }

@@ -22,8 +22,14 @@ class JobService:
         self._records = records
         self._metrics = metrics
 
-    def publish(self, task: str, arguments: Mapping[str, Any]) -> Job:
+    def publish(self, task: str, arguments: Mapping[str, Any], *, job_id: str | None = None, delay_ms: int = 0) -> Job:
         """Publish a job, and count it or why not.
+
+        Args:
+            task: Name of the task.
+            arguments: Its arguments.
+            job_id: The job's id; None makes one.
+            delay_ms: Milliseconds before it may start.
 
         Raises:
             InvalidJob: The task is unknown or does not take these arguments.
@@ -33,7 +39,7 @@ class JobService:
             clash = {"job_id", "delay_ms"} & arguments.keys()
             if clash:
                 raise InvalidJob(f"{task}: {clash.pop()} is not an argument of it")
-            job = self._publisher.publish(task, **arguments)
+            job = self._publisher.publish(task, job_id=job_id, delay_ms=delay_ms, **arguments)
         except InvalidJob:
             self._metrics.jobs_refused.labels("invalid").inc()
             raise

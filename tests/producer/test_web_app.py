@@ -45,7 +45,7 @@ def test_a_job_posted_by_the_api_is_accepted_and_runs(system: Programs, zipkin: 
         ({"task": "fan_out", "arguments": {"n": "3"}}, 400, "fan_out: n: input should be a valid integer, got '3'"),
         ({"task": 7}, 400, 'expected "task" as text'),
         ({"task": "demo", "arguments": []}, 400, '"arguments" as an object'),
-        ({"task": "demo", "when": "now"}, 400, "'when' is not a member of it; expected task and arguments"),
+        ({"task": "demo", "when": "now"}, 400, "'when' is not a member of it; expected task, arguments, delay_ms, id"),
         ([1], 400, "body: expected an object with task and arguments, got list"),
         ({"task": "fetch", "arguments": {"url": "x" * 66_000}}, 413, "body: expected at most 64 KiB"),
     ],

@@ -125,3 +125,20 @@ def test_every_command_teaches_with_an_example(command: str) -> None:
     done = run(command, "--help")
     assert done.returncode == 0
     assert f"kombu-zipkin {command}" in done.stdout.split("Example:")[1]
+
+
+def test_the_help_of_post_knows_the_tasks(system: Programs) -> None:
+    """Whoever wrote them; and says so where it cannot."""
+    help_text = run("post", "--help", KOMBU_ZIPKIN_URL=system.url).stdout
+    assert "fan_out [n=3]" in help_text
+    assert "Post n short jobs" in help_text
+    assert "fan_out [n=3]" in run("post", "--url", system.url, "--help").stdout
+    assert "it does not answer" in run("post", "--help", KOMBU_ZIPKIN_URL="http://127.0.0.1:1").stdout
+
+
+def test_post_with_an_id_posts_once(system: Programs) -> None:
+    """The second is answered with what became of the first."""
+    posted = [run("post", "do_stuff", "seconds=0", "--id", "cli-1", "--wait", "--json", "--url", system.url)
+              for _ in range(2)]  # fmt: skip
+    first, second = (json.loads(done.stdout) for done in posted)
+    assert (first["id"], first["started_ms"], first["attempts"]) == ("cli-1", second["started_ms"], 1)

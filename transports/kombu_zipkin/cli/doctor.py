@@ -138,21 +138,23 @@ def _books(settings: DoctorSettings) -> Iterator[Finding]:
 
 def _workers(settings: DoctorSettings) -> Iterator[Finding]:
     with read_catalogue(settings.redis_url, settings.jobs_namespace) as catalogue:
-        before = catalogue.waiting()
+        before, workers = catalogue.waiting(), len(catalogue.workers())
         if not before:
             yield Finding("ok", "no worker has announced tasks: there are no jobs to look at")
-        elif not any(before.values()):
-            yield Finding("ok", f"no job waits in {', '.join(before)}")
-        else:
+            return
+        if not workers:
+            yield Finding(
+                "warn", f"no worker has given a sign of life for 90 s, {sum(before.values())} jobs wait: "
+                "start one: kombu-zipkin worker your.module",
+            )  # fmt: skip
+        if any(before.values()):
             time.sleep(_LOOK_AGAIN_SECONDS)
-            after = catalogue.waiting()
-            for queue in before:
-                if before[queue] and after.get(queue, 0) >= before[queue]:
-                    yield Finding(
-                        "warn", f"{after[queue]} jobs wait in {queue}, and nobody took one: is a worker running?"
-                    )
-                else:
-                    yield Finding("ok", f"jobs in {queue} are taken, {after.get(queue, 0)} wait")
+        after = catalogue.waiting() if any(before.values()) else before
+        for queue in before:
+            if before[queue] and after.get(queue, 0) >= before[queue]:
+                yield Finding("warn", f"{after[queue]} jobs wait in {queue}, and nobody took one: is a worker running?")
+            elif workers:
+                yield Finding("ok", f"{workers} workers, {after.get(queue, 0)} jobs wait in {queue}")
 
 
 def _zipkin(client: ZipkinClient, address: str) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from kombu_zipkin.cli.job_settings import OpenedJobs, job_options, opened
 from kombu_zipkin.jobs import Job, JobPage, JobState
 
 _WATCH_SECONDS: Final = 1.0
+_WIDE: Final = 240
 
 
 @click.group()
@@ -62,7 +63,7 @@ def list_jobs(
     if as_json:
         print(json.dumps({"jobs": [asdict(job) for job in page.jobs], "next": page.next}))
         return
-    Console(highlight=False).print(_table(page))
+    _console().print(_table(page))
     if page.next is not None:
         print(f"kombu-zipkin: there are more: --after {page.next}", file=sys.stderr)
 
@@ -120,7 +121,7 @@ def retry(job_id: str, **options: str | None) -> None:
 
 def _watch(found: OpenedJobs, state: JobState | None, task: str | None, limit: int, page: JobPage) -> None:
     try:
-        with Live(_table(page), console=Console(highlight=False), auto_refresh=False) as live:
+        with Live(_table(page), console=_console(), auto_refresh=False) as live:
             while True:
                 time.sleep(_WATCH_SECONDS)
                 live.update(_table(found.records.page(state=state, task=task, limit=limit)), refresh=True)
@@ -128,10 +129,16 @@ def _watch(found: OpenedJobs, state: JobState | None, task: str | None, limit: i
         return
 
 
+def _console() -> Console:
+    """As wide as the terminal; wide where there is none, for whatever reads the lines."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+
+
 def _table(page: JobPage) -> Table:
     table = Table(box=None, pad_edge=False)
     for heading in ("job", "task", "state", "attempts", "published", "took ms", "error"):
-        table.add_column(heading, overflow="fold" if heading in ("job", "error") else "ellipsis")
+        whole = heading in ("job", "error")  # an id must come out as it can be copied
+        table.add_column(heading, overflow="fold" if whole else "ellipsis", min_width=32 if heading == "job" else None)
     for job in page.jobs:
         table.add_row(job.id, job.task, job.state.value, str(job.attempts), _moment(job.created_ms), _took(job),
                       job.error or "")  # fmt: skip

@@ -1,6 +1,7 @@
 """``kombu-zipkin post``."""
 
 import json
+import os
 import sys
 import time
 from typing import Any, Final
@@ -10,22 +11,63 @@ from rich.console import Console
 
 from kombu_zipkin.cli.errors import FAILED, one_sentence
 from kombu_zipkin.cli.web_app import WebApp
-from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.errors import ConfigurationError, KombuZipkinError
 
 _ENDED: Final = ("succeeded", "dead_lettered")
 _POLL_SECONDS: Final = 0.1
+_URL: Final = "http://localhost:5000"
+_HELP_SECONDS: Final = 1.5
 
 
-@click.command()
+class _PostCommand(click.Command):
+    """Its help ends with the tasks that can be posted now."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Ask the web app for its tasks."""
+        url = ctx.params.get("url") or os.environ.get("KOMBU_ZIPKIN_URL") or _URL
+        with formatter.section(f"Tasks of {url}"):
+            try:
+                found = WebApp(url, timeout=_HELP_SECONDS).get("/api/tasks")["tasks"]
+            except (KombuZipkinError, KeyError, TypeError):
+                formatter.write_text("(it does not answer, so its tasks cannot be listed here)")
+                return
+            rows = [(" ".join([task["name"], *map(_usage, task["parameters"])]), _about(task)) for task in found]
+            if rows:
+                formatter.write_dl(rows, col_max=40)
+            else:
+                formatter.write_text("(none: no worker has announced one)")
+
+
+def _usage(parameter: dict[str, Any]) -> str:
+    if parameter["required"]:
+        return f"{parameter['name']}=…"
+    return f"[{parameter['name']}={json.dumps(parameter['default'])}]"
+
+
+def _about(task: dict[str, Any]) -> str:
+    doc = (task["doc"] or "").strip().split("\n")[0]
+    return doc if task["is_running"] else f"{doc} (no worker runs it now)"
+
+
+@click.command(cls=_PostCommand)
 @click.argument("task")
 @click.argument("arguments", nargs=-1, metavar="[KEY=VALUE]...")
-@click.option(
-    "--url", default="http://localhost:5000", show_default=True, envvar="KOMBU_ZIPKIN_URL", help="The web app."
-)
+@click.option("--url", default=_URL, show_default=True, envvar="KOMBU_ZIPKIN_URL", is_eager=True, help="The web app.")
+@click.option("--delay-ms", default=0, metavar="MS", type=click.IntRange(0), help="Have it wait so long first.")
+@click.option("--id", "job_id", metavar="ID", help="The job's id; one that was posted before is not posted again.")
 @click.option("--wait", is_flag=True, help="Wait for the job to end; exit 1 if it was dead-lettered.")
 @click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
 @click.option("--json", "as_json", is_flag=True, help="Print the app's JSON.")
-def post(task: str, arguments: tuple[str, ...], url: str, wait: bool, timeout: float, as_json: bool) -> None:
+def post(
+    task: str,
+    arguments: tuple[str, ...],
+    url: str,
+    delay_ms: int,
+    job_id: str | None,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Post one job of TASK through the web app, where its trace begins.
 
     A VALUE is read as JSON (2.5, true, [1,2]) and else as text.
@@ -36,7 +78,8 @@ def post(task: str, arguments: tuple[str, ...], url: str, wait: bool, timeout: f
     """
     with one_sentence():
         app = WebApp(url)
-        job = app.post("/api/jobs", {"task": task, "arguments": dict(map(_argument, arguments))})
+        body = {"task": task, "arguments": dict(map(_argument, arguments)), "delay_ms": delay_ms}
+        job = app.post("/api/jobs", body if job_id is None else {**body, "id": job_id})
         if wait:
             job = _wait(app, job, timeout)
     if as_json:

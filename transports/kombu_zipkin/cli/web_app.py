@@ -16,15 +16,17 @@ class WebApp:
 
     Args:
         url: Its address, such as ``http://localhost:5000``.
+        timeout: Seconds for one answer.
 
     Raises:
         ConfigurationError: The URL is not an http or https address.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout: float = _SECONDS) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
             raise ConfigurationError(f"--url: expected http://host:port, got {url!r}")
         self._url = url.rstrip("/")
+        self._timeout = timeout
 
     def get(self, path: str) -> Any:
         """Return the JSON of a page.
@@ -48,7 +50,7 @@ class WebApp:
 
     def _send(self, request: urllib.request.Request) -> Any:
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as response:  # noqa: S310 - as above
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310 - as above
                 return json.load(response)
         except urllib.error.HTTPError as error:
             with error:
