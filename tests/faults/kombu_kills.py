@@ -1,6 +1,6 @@
 """Kill consumers of plain kombu code, on stock kombu's transport and on ours, and count the messages.
 
-``python -m tests.faults.kombu_kills --kills 100`` prints a line for each transport. There is always something to consume.
+``python -m tests.faults.kombu_kills --kills 100`` prints a line for each; there is always something to consume.
 """
 
 import argparse

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
-from kombu_zipkin.jobs import Attempt, Job, JobConsumer, JobPublisher, JobRecords, JobState, task
+from kombu_zipkin.jobs import Attempt, DeadJobs, Job, JobConsumer, JobPublisher, JobRecords, JobState, task
 from kombu_zipkin.jobs.changes import dead_lettered, published, running, succeeded
 from kombu_zipkin.jobs.keys import JobKeys
 from kombu_zipkin.tracing import SpanRecorder, Tracer
@@ -167,3 +167,31 @@ def test_jobs_run_while_redis_takes_no_records(own_redis: RedisServer) -> None:
     assert sorted(runs) == [*range(20), 200]
     publisher.close()
     records.close()
+
+
+def test_a_replayed_job_is_recorded_with_its_move(
+    working: Working, publisher: JobPublisher, records: JobRecords, redis_url: str, namespace: str
+) -> None:
+    """Not after it: a worker is often quicker, and its record would be overwritten."""
+
+    @task
+    def unlucky() -> None:
+        raise LookupError("no such order")
+
+    dead = DeadJobs(redis_url, ["jobs"], records, namespace=namespace)
+    with working(unlucky):
+        for number in range(30):
+            job = publisher.publish("unlucky", job_id=f"unlucky-{number}")
+            before = finished(records, job)
+            letter = dead.show(job.id)
+            assert letter is not None
+            assert dead.replay(letter)
+            wait_until(lambda job=job, before=before: _ended_after(records, job, before), "the job to end again")  # type: ignore[misc]
+    dead.close()
+
+
+def _ended_after(records: JobRecords, job: Job, before: Job) -> bool:
+    found = records.get(job.id)
+    assert found is not None
+    assert before.finished_ms is not None
+    return found.state is JobState.DEAD_LETTERED and (found.finished_ms or 0) >= before.finished_ms

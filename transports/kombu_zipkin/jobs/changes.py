@@ -64,11 +64,6 @@ def lost(job: Job, attempt: Attempt) -> Change:
     return _change(job, JobState.RUNNING, **_history(attempt))
 
 
-def again(job_id: str, state: JobState) -> Change:
-    """A job goes back from the dead-letter queue or the waiting room."""
-    return Change(job_id, {"state": state, "finished_ms": "", "due_ms": ""})
-
-
 def read(raw: Mapping[bytes, bytes]) -> Job | None:
     """Read a record; None for an empty one."""
     text = {name.decode(): value.decode("utf-8", "replace") for name, value in raw.items()}

@@ -17,7 +17,6 @@ from kombu_zipkin.jobs.endings import DEAD_LETTER_AT, DEAD_LETTER_TRACEBACK
 from kombu_zipkin.jobs.job import ATTEMPT, Job, JobState, MalformedJob, read_body
 from kombu_zipkin.jobs.keys import DEFAULT_NAMESPACE, JobKeys
 from kombu_zipkin.jobs.records import JobRecords
-from kombu_zipkin.jobs.scripts import read_script
 from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import BACK_OFF, SENT
 from kombu_zipkin.tracing import extract
@@ -79,8 +78,8 @@ class DeadJobs:
         self._keys = JobKeys(namespace)
         self._queues = list(queues)
         self._records = records
-        with self._store.using("prepare to replay") as redis:  # nothing is sent
-            self._move = redis.register_script(read_script("move"))
+        self._records_along = records.url == url
+        self._replay = self._store.script("recording", "replay")
 
     def list(self, *, reason: str | None = None, limit: int = 50) -> "list[DeadJob]":
         """Return dead letters, of each queue the newest first.
@@ -124,12 +123,13 @@ class DeadJobs:
         headers[SENT] = time.time_ns() // 1000
         body = base64.b64decode(envelope["body"])
         message = orjson.dumps(new_envelope(body, headers, letter.queue, message_id=letter.id))
-        key = self._keys.queue(dead_letter_queue(letter.queue))
-        with self._store.using("replay a dead letter"):
-            moved = self._move(keys=[key, self._keys.queue(letter.queue)], args=[letter.raw, message])
-        if moved == 1:
-            self._records.write_or_say([_again(letter)])
-        return bool(moved == 1)
+        change = _again(letter)
+        texts = change.texts() if self._records_along else []
+        if not self._records_along:  # first: a worker may be quicker than what is written afterwards
+            self._records.write_or_say([change])
+        keys = [self._keys.index, self._keys.queue(dead_letter_queue(letter.queue)), self._keys.queue(letter.queue)]
+        args = [letter.raw, message, letter.id, now_ms(), *self._records.bounds[:2], *texts]
+        return bool(self._store.run("replay a dead letter", self._replay, keys, args) == 1)
 
     def purge(self, letter: DeadJob) -> bool:
         """Throw a dead letter away; False where it is not there any more.

@@ -45,6 +45,7 @@ class JobRecords:
         timeout: Seconds for one command.
 
     Attributes:
+        url: As it was given.
         bounds: Milliseconds that a finished job's record stays, that an open one's does, and how many stay.
     """
 
@@ -57,6 +58,7 @@ class JobRecords:
         limit: int = _MAX_RECORDS,
         timeout: float = 1.0,
     ) -> None:
+        self.url: Final = url
         self._store = Store(url, timeout=timeout)
         self._keys = JobKeys(namespace)
         self._outage = Outage(_log, f"records on {public_address(url)}")
