@@ -6,13 +6,14 @@ import threading
 import time
 
 import pytest
+import redis
 
 from kombu_zipkin.jobs import JobConsumer, JobPublisher, JobRecords, JobState, Retry, task
 from kombu_zipkin.jobs.hands import Hands
 from kombu_zipkin.tracing import Kind, SpanRecorder, Tracer
 from tests.jobs.conftest import Working
 from tests.jobs.test_jobs import add, finished
-from tests.servers import Process, RedisServer, wait_until
+from tests.servers import Process, RabbitServer, RedisServer, wait_until
 from tests.servers.programs import KOMBU_ZIPKIN
 
 LEASE = 2.0
@@ -238,3 +239,62 @@ def test_what_waits_behind_long_jobs_goes_to_a_worker_that_is_free(
             thread.join(20)
     assert (where["0"], where["1"]) == ("second", "second")
     assert [(job.attempts, len(job.history)) for job in done] == [(1, 1), (1, 1)]
+
+
+def test_what_takes_a_job_s_place_goes_in_the_step_that_settles_it(
+    working: Working, publisher: JobPublisher, records: JobRecords, redis_url: str, namespace: str
+) -> None:
+    """Redis sees one command that removes the claim and adds the retry, and one with the dead letter."""
+
+    @task(retry=Retry(1, 10, 10))
+    def unlucky() -> None:
+        raise LookupError("no such order")
+
+    with working(unlucky), redis.Redis.from_url(redis_url) as other, other.monitor() as monitor:
+        finished(records, publisher.publish("unlucky"))
+        with redis.Redis.from_url(redis_url) as ending:
+            ending.echo("the end of this")
+        seen = list[tuple[str, str]]()
+        for command in monitor.listen():
+            if "the end of this" in command["command"]:
+                break
+            seen.append((command["client_type"], command["command"]))
+    places = [at for at, (_, text) in enumerate(seen)
+              if text.startswith((f"ZADD {namespace}.delayed", f"LPUSH {namespace}:jobs.dead"))]  # fmt: skip
+    assert len(places) == 2, seen
+    for at in places:
+        assert [kind for kind, _ in seen[at - 2 : at + 1]] == ["lua"] * 3
+        assert seen[at - 2][1].startswith(f"ZREM {namespace}:unacked_index")
+        assert seen[at - 1][1].startswith(f"HDEL {namespace}:unacked")
+
+
+def test_on_rabbitmq_a_job_is_acknowledged_only_when_its_retry_is_kept(
+    rabbitmq: RabbitServer, own_redis: RedisServer, namespace: str
+) -> None:
+    """The records' Redis goes away in the first attempt: the job is delivered again, and nothing is lost."""
+    attempts: list[int] = []
+
+    @task(retry=Retry(3, 20, 20), queue=f"{namespace}-jobs")
+    def once_without_redis(n: int) -> int:
+        attempts.append(n)
+        if len(attempts) == 1:
+            own_redis.stop()
+            raise LookupError("its retry cannot be kept")
+        return n
+
+    tracer, stop = Tracer("worker", SpanRecorder(), host="10.0.0.1"), threading.Event()
+    places = {"records_url": own_redis.url, "namespace": namespace}
+    consumer = JobConsumer(rabbitmq.url, tracer, [once_without_redis], concurrency=1, **places)  # type: ignore[arg-type]
+    thread = threading.Thread(target=consumer.run, args=(stop,))
+    thread.start()
+    publisher = JobPublisher(rabbitmq.url, tracer, **places)  # type: ignore[arg-type]
+    try:
+        wait_until(publisher.catalogue.workers, "the worker to be there")
+        publisher.publish("once_without_redis", n=7)
+        wait_until(lambda: len(attempts) == 2, "the job to be delivered again", seconds=15)
+        own_redis.start()
+    finally:
+        stop.set()
+        thread.join(20)
+        publisher.close()
+    assert attempts == [7, 7]
