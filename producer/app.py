@@ -7,21 +7,26 @@ from flask import Flask
 from kombu_zipkin.jobs import JobPublisher, JobRecords
 from kombu_zipkin.runtime import Metrics, StatusPages
 from kombu_zipkin.tracing import Reporter, TraceIdSampler, Tracer, TracingMiddleware
-from kombu_zipkin.zipkin import ZipkinLinks
+from kombu_zipkin.zipkin import ZipkinClient, ZipkinLinks
 from producer.api import JobApi
 from producer.board import Board
 from producer.demo import Demo
 from producer.faults import register_faults
+from producer.guard import register_guard
+from producer.repair import Repair
 from producer.service import JobService
 from producer.settings import ProducerSettings
 from producer.status import Status
+from producer.traces import Traces
 
 MAX_REQUEST_BYTES: Final = 64 * 1024
 
 _UNTRACED: Final = (
     *("/health", "/ready", "/metrics", "/favicon.ico", "/static/*"),
-    *("GET /", "GET /jobs/*", "GET /api/*"),  # looking at jobs is not work worth a trace
+    *("GET /", "GET /board", "GET /jobs/*", "GET /trace/*", "GET /api/*"),  # looking is not work worth a trace
 )
+_REDIS: Final = ("redis", "unix")
+_ZIPKIN_SECONDS: Final = 3.0
 
 
 def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics) -> Flask:
@@ -45,14 +50,19 @@ def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics)
     )
     records = JobRecords(settings.redis_url, namespace=settings.jobs_namespace, timeout=0.8)
     links = ZipkinLinks(settings.zipkin_public_url or settings.zipkin_url)
-    service = JobService(publisher, records, metrics)
+    queue_url = settings.broker_url or settings.redis_url
+    repair = Repair(queue_url, records, settings.jobs_namespace) if queue_url.startswith(_REDIS) else None
+    service = JobService(publisher, records, metrics, repair)
+    zipkin = ZipkinClient(settings.zipkin_url, timeout=_ZIPKIN_SECONDS)
 
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
     JobApi(service, links).register(app)
     Board(service, links).register(app)
+    Traces(service, zipkin).register(app)
     Demo(service, links).register(app)
     Status(StatusPages(lambda: True, service.faults, metrics)).register(app)
     register_faults(app)
+    register_guard(app)
     app.wsgi_app = TracingMiddleware(app.wsgi_app, tracer, ignored_paths=_UNTRACED, trusted=settings.producer_trusted)  # type: ignore[method-assign]
     return app

@@ -1,20 +1,23 @@
-"""The pages: a form for every task, the latest jobs, one job."""
+"""The pages: jobs by state and task, a form for every task, one job."""
 
 import json
-import time
-from typing import Final
+from datetime import UTC, datetime
+from typing import Any, Final
 
-from flask import Flask, redirect, render_template, request, url_for
+from flask import Flask, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import NotFound
+from markupsafe import Markup
+from werkzeug.exceptions import BadRequest, Conflict, NotFound
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, UnknownTask
-from kombu_zipkin.jobs import Job
+from kombu_zipkin.jobs import Job, JobState
 from kombu_zipkin.zipkin import ZipkinLinks
+from producer.live import fragment
 from producer.service import JobService
 
 _LATEST: Final = 50
 _ARGUMENT: Final = "argument."
+_STATES: Final = tuple(state.value for state in JobState)
 
 
 class Board:
@@ -33,13 +36,26 @@ class Board:
         """Add the routes and what the templates need."""
         app.add_url_rule("/", "board", self.board, methods=["GET"])
         app.add_url_rule("/jobs", "post_job", self.post, methods=["POST"])
+        app.add_url_rule("/board", "board_part", self.board_part, methods=["GET"])
         app.add_url_rule("/jobs/<job_id>", "job", self.job, methods=["GET"])
-        app.jinja_env.filters.update(json=_json, ago=_ago, wait=_wait, run=_run)
-        app.jinja_env.globals.update(trace_link=self._trace_link, dependency_link=self._links.dependencies)
+        app.add_url_rule("/jobs/<job_id>/part", "job_part", self.job_part, methods=["GET"])
+        app.add_url_rule("/jobs/<job_id>/retry", "retry_job", self.retry, methods=["POST"])
+        app.jinja_env.filters.update(json=_json, moment=_moment, wait=_wait, run=_run)
+        app.jinja_env.globals.update(
+            trace_link=self._trace_link, dependency_link=self._links.dependencies, zipkin_link=self._links.trace
+        )
 
     def board(self) -> ResponseReturnValue:
-        """Show the forms and the latest jobs; without Redis, say so."""
+        """Show the jobs and the forms; without Redis, say so. A job's or trace's id leads to its page."""
+        sought = request.args.get("q", "").strip()
+        if sought:
+            return self._find(sought)
         return self._page()
+
+    def board_part(self) -> Response:
+        """Show the jobs alone, for a page that keeps itself up to date."""
+        shown = self._shown()
+        return fragment("_board.html", status=503 if shown["page"] is None else 200, **shown)
 
     def post(self) -> ResponseReturnValue:
         """Publish the job of a form, and go to its page; a wrong field is told on the board."""
@@ -57,17 +73,55 @@ class Board:
 
     def job(self, job_id: str) -> ResponseReturnValue:
         """Show one job."""
+        return render_template("job.html", job=self._job(job_id), can_retry=self._service.can_retry)
+
+    def job_part(self, job_id: str) -> Response:
+        """Show what changes of a job, for a page that keeps itself up to date."""
+        job = self._job(job_id)
+        final = job.state is JobState.SUCCEEDED
+        return fragment("_job.html", final=final, job=job, can_retry=self._service.can_retry)
+
+    def retry(self, job_id: str) -> ResponseReturnValue:
+        """Have a job run again, and go to its page."""
+        job = self._job(job_id)
+        if not self._service.retry(job):
+            raise Conflict("Only a job that waits, or is dead, can be run again; this one is neither any more.")
+        return redirect(url_for("job", job_id=job.id), 303)
+
+    def _job(self, job_id: str) -> Job:
         job = self._service.get(job_id)
         if job is None:
             raise NotFound(f"There is no job {job_id!r:.140}; records are kept for a day.")
-        return render_template("job.html", job=job)
+        return job
+
+    def _find(self, sought: str) -> ResponseReturnValue:
+        if self._service.get(sought) is not None:
+            return redirect(url_for("job", job_id=sought), 303)
+        if self._service.of_trace(sought):
+            return redirect(url_for("trace", trace_id=sought), 303)
+        return self._page(
+            fault=f"No job and no trace is known as {sought!r:.140}; records are kept for a day.", status=404
+        )
+
+    def _shown(self) -> dict[str, Any]:
+        """Read what the page's address asks for; without Redis no page, and why."""
+        state, task, after = (request.args.get(name) or None for name in ("state", "task", "after"))
+        wanted = {"state": state, "task": task, "after": after}
+        if state is not None and state not in _STATES:
+            raise BadRequest(f"state: expected one of {', '.join(_STATES)}, got {state!r:.60}")
+        try:
+            page = self._service.page(JobState(state) if state else None, task, after, _LATEST)
+            return {**wanted, "page": page, "counts": self._service.counts(), "outage": None}
+        except BrokerUnavailable as error:
+            return {**wanted, "page": None, "counts": {}, "outage": str(error)}
 
     def _page(self, fault: str | None = None, status: int = 200) -> ResponseReturnValue:
-        try:
-            tasks, jobs = self._service.tasks(), self._service.latest(_LATEST)
-        except BrokerUnavailable as error:
-            return render_template("board.html", tasks={}, jobs=[], fault=None, outage=str(error)), 503
-        return render_template("board.html", tasks=tasks, jobs=jobs, fault=fault, outage=None), status
+        shown, tasks = self._shown(), {}
+        if shown["page"] is None:
+            status = 503
+        else:
+            tasks = dict(self._service.tasks())
+        return render_template("board.html", tasks=tasks, fault=fault, states=_STATES, **shown), status
 
     def _trace_link(self, job: Job) -> str | None:
         return self._links.trace(job.trace_id) if job.trace_id is not None and job.sampled else None
@@ -77,13 +131,10 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _ago(epoch_ms: int) -> str:
-    """Say how long ago something was, in words."""
-    seconds = max(0.0, time.time() - epoch_ms / 1000)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return f"{seconds:.0f} s ago"
+def _moment(epoch_ms: int) -> Markup:
+    """Write a time as the browser can read it; the page's script puts it into words."""
+    at = datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{}">{}</time>').format(at, at.replace("T", " ").removesuffix("Z") + " UTC")
 
 
 def _wait(job: Job) -> str:

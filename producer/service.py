@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
-from kombu_zipkin.jobs import Job, JobPublisher, JobRecords, TaskEntry
+from kombu_zipkin.jobs import Job, JobPage, JobPublisher, JobRecords, JobState, TaskEntry
 from kombu_zipkin.runtime import Metrics
+from producer.repair import Repair
 
 
 class JobService:
@@ -15,9 +16,13 @@ class JobService:
         publisher: Puts jobs into the queue.
         records: Tells what became of them.
         metrics: Where to count.
+        repair: Has jobs run again; None where the queue is in no Redis.
     """
 
-    def __init__(self, publisher: JobPublisher, records: JobRecords, metrics: Metrics) -> None:
+    def __init__(
+        self, publisher: JobPublisher, records: JobRecords, metrics: Metrics, repair: Repair | None = None
+    ) -> None:
+        self._repair = repair
         self._publisher = publisher
         self._records = records
         self._metrics = metrics
@@ -72,6 +77,44 @@ class JobService:
             BrokerUnavailable: Redis does not answer.
         """
         return self._records.latest(limit)
+
+    def page(self, state: JobState | None, task: str | None, after: str | None, limit: int) -> JobPage:
+        """Return a page of jobs, newest first.
+
+        Raises:
+            InvalidJob: ``after`` is no page's end.
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.page(state=state, task=task, after=after, limit=limit)
+
+    def counts(self) -> Mapping[JobState, int]:
+        """Return how many jobs are in each state.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.counts()
+
+    def of_trace(self, trace_id: str) -> list[Job]:
+        """Return the jobs of a trace, oldest first.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.of_trace(trace_id)
+
+    def retry(self, job: Job) -> bool:
+        """Have a job that waits, or is dead, run again now; False where it is neither.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._repair is not None and self._repair.retry(job)
+
+    @property
+    def can_retry(self) -> bool:
+        """Whether jobs can be had run again from here."""
+        return self._repair is not None
 
     def faults(self) -> Mapping[str, str]:
         """Return what keeps the app from its work, found by a real read."""

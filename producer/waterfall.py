@@ -1,0 +1,130 @@
+"""A trace as a waterfall: a row for every span, with where its bar stands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from kombu_zipkin.jobs import Job
+from kombu_zipkin.zipkin import SpanNode, TraceTree
+
+_WAITS: Final = ("wait in ", "back off")
+_COLOURS: Final = 6
+_LEAST_PERCENT: Final = 0.3  # a bar that can be seen
+_ROWS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One span.
+
+    Attributes:
+        id: The span's id.
+        depth: How deep it lies in the tree.
+        service: Who reported it.
+        name: The span's name.
+        kind: CLIENT, SERVER, PRODUCER, CONSUMER, or empty.
+        is_wait: Whether it is time in a queue, or before another attempt.
+        colour: Number of the service's colour.
+        left: Where the bar begins, in percent of the trace's duration.
+        width: How wide it is, in percent.
+        starts_ms: Milliseconds after the trace began.
+        took_ms: Milliseconds.
+        error: What went wrong; None when nothing did.
+        job_id: The job that it belongs to, or publishes; None for none.
+        tags: Names and values.
+    """
+
+    id: str
+    depth: int
+    service: str
+    name: str
+    kind: str
+    is_wait: bool
+    colour: int
+    left: float
+    width: float
+    starts_ms: float
+    took_ms: float
+    error: str | None
+    job_id: str | None
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """A trace, drawn.
+
+    Attributes:
+        rows: In the order they are drawn; of a very large trace the first ones.
+        services: By name, the number of each one's colour.
+        took_ms: Milliseconds from the first span's start to the last one's end.
+        left_out: How many spans are not among the rows.
+        missing: In words, whose spans have not arrived; empty when the trace is complete.
+    """
+
+    rows: Sequence[Row]
+    services: Mapping[str, int]
+    took_ms: float
+    left_out: int
+    missing: Sequence[str]
+
+
+def draw(spans: Iterable[Mapping[str, Any]], jobs: Sequence[Job]) -> Waterfall:
+    """Draw a trace out of Zipkin's spans.
+
+    Args:
+        spans: As Zipkin's API returns them.
+        jobs: The trace's jobs, to tell whether all of their spans are there.
+    """
+    tree = TraceTree.of(spans)
+    nodes = list(tree.walk())
+    begun, whole = tree.started_us, max(1, tree.ended_us - tree.started_us)
+    services: dict[str, int] = {}
+    for _, node in nodes:
+        services.setdefault(node.service, len(services) % _COLOURS)
+    rows = [_row(depth, node, begun, whole, services[node.service]) for depth, node in nodes[:_ROWS]]
+    return Waterfall(rows, services, whole / 1000, max(0, len(nodes) - _ROWS), _missing(tree, nodes, jobs))
+
+
+def _row(depth: int, node: SpanNode, begun_us: int, whole_us: int, colour: int) -> Row:
+    width = max(_LEAST_PERCENT, 100 * node.duration_us / whole_us)
+    left = min(100 * (node.started_us - begun_us) / whole_us, 100 - _LEAST_PERCENT)
+    tags = {str(name): str(value) for name, value in node.span.get("tags", {}).items()}
+    return Row(
+        id=str(node.span.get("id", "")),
+        depth=depth,
+        service=node.service,
+        name=node.name,
+        kind=node.kind,
+        is_wait=not node.kind and node.name.startswith(_WAITS),
+        colour=colour,
+        left=round(left, 3),
+        width=round(min(width, 100 - left), 3),
+        starts_ms=(node.started_us - begun_us) / 1000,
+        took_ms=node.duration_us / 1000,
+        error=node.error,
+        job_id=tags.get("job.id"),
+        tags=tags,
+    )
+
+
+def _missing(tree: TraceTree, nodes: Sequence[tuple[int, SpanNode]], jobs: Sequence[Job]) -> list[str]:
+    """Say whose spans have not come: what lies below a span that is not there, and attempts without a span."""
+    missing = []
+    orphans = [node for node in tree.roots if node.span.get("parentId")]
+    if orphans:
+        missing.append(f"whoever called {', '.join(sorted({node.service or 'a service' for node in orphans}))}")
+    attempts: dict[str, int] = {}
+    for _, node in nodes:
+        job_id = node.span.get("tags", {}).get("job.id")
+        if node.kind == "CONSUMER" and job_id:
+            attempts[job_id] = attempts.get(job_id, 0) + 1
+    behind = [job for job in jobs if job.sampled and _ended(job) and not attempts.get(job.id)]
+    if behind:
+        missing.append(f"the worker of {', '.join(sorted({job.task for job in behind}))}")
+    return missing
+
+
+def _ended(job: Job) -> int:
+    """How many attempts at a job are over, as its record tells."""
+    return sum(attempt.ended_ms is not None for attempt in job.history)
