@@ -185,13 +185,20 @@ def test_a_replayed_job_is_recorded_with_its_move(
             before = finished(records, job)
             letter = dead.show(job.id)
             assert letter is not None
+            time.sleep(0.002)
             assert dead.replay(letter)
             wait_until(lambda job=job, before=before: _ended_after(records, job, before), "the job to end again")  # type: ignore[misc]
+    letter = dead.show("unlucky-0")
+    assert letter is not None
+    assert dead.replay(letter)
+    assert not dead.replay(letter), "somebody else has replayed it"
+    found = records.get("unlucky-0")
+    assert found is not None
+    assert (found.state, found.error, found.finished_ms) == (JobState.QUEUED, None, None)
     dead.close()
 
 
 def _ended_after(records: JobRecords, job: Job, before: Job) -> bool:
     found = records.get(job.id)
     assert found is not None
-    assert before.finished_ms is not None
-    return found.state is JobState.DEAD_LETTERED and (found.finished_ms or 0) >= before.finished_ms
+    return found.state is JobState.DEAD_LETTERED and (found.started_ms or 0) > (before.started_ms or 0)
