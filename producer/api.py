@@ -7,11 +7,12 @@ from flask import Flask, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, NotFound, UnsupportedMediaType
 
-from kombu_zipkin.jobs import Job, TaskEntry
+from kombu_zipkin.jobs import Job, JobState, TaskEntry
 from kombu_zipkin.zipkin import ZipkinLinks
 from producer.service import JobService
 
 _MAX_LIMIT: Final = 500
+_STATES: Final = tuple(state.value for state in JobState)
 _MEMBERS: Final = ("task", "arguments", "delay_ms", "id")
 
 
@@ -50,11 +51,19 @@ class JobApi:
         return jsonify(posted(job, self._links)), 202
 
     def list(self) -> ResponseReturnValue:
-        """Return the latest jobs, newest first; ``?limit=`` 1 to 500, 50 without it."""
+        """Return a page of jobs, newest first, and where the next begins.
+
+        ``?limit=`` 1 to 500, 50 without it; ``?state=``, ``?task=``; ``?after=`` the ``next`` of the page before.
+        """
         text = request.args.get("limit", "50")
         if len(text) > 9 or not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _MAX_LIMIT:
             raise BadRequest(f"limit: expected 1..{_MAX_LIMIT}, got {text!r:.60}")
-        return jsonify({"jobs": [whole(job, self._links) for job in self._service.latest(int(text))]})
+        state = request.args.get("state")
+        if state is not None and state not in _STATES:
+            raise BadRequest(f"state: expected one of {', '.join(_STATES)}, got {state!r:.60}")
+        wanted = None if state is None else JobState(state)
+        page = self._service.page(wanted, request.args.get("task"), request.args.get("after"), int(text))
+        return jsonify({"jobs": [whole(job, self._links) for job in page.jobs], "next": page.next})
 
     def get(self, job_id: str) -> ResponseReturnValue:
         """Return one job with all that is known of it."""

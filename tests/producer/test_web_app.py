@@ -209,3 +209,19 @@ def test_a_wrong_method_is_told_which_are_right(system: Programs) -> None:
     with failure.value as error:
         assert error.code == 405
         assert "GET" in error.headers["Allow"]
+
+
+def test_the_list_is_paged_and_filtered(system: Programs) -> None:
+    """Each job once; a page says where the next begins."""
+    for _ in range(3):
+        finished(system, system.post("/api/jobs", {"task": "fail", "arguments": {}})[1]["id"])
+    found, after = [], ""
+    while after is not None:
+        _, page = system.get(f"/api/jobs?state=dead_lettered&task=fail&limit=2{after and '&after=' + after}")
+        found += page["jobs"]
+        after = page["next"]
+    assert len(found) >= 3
+    assert {(job["state"], job["task"]) for job in found} == {("dead_lettered", "fail")}
+    assert len({job["id"] for job in found}) == len(found)
+    for wrong in ("state=asleep", "after=nowhere"):
+        assert system.get(f"/api/jobs?{wrong}")[0] == 400

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -142,3 +143,44 @@ def test_post_with_an_id_posts_once(system: Programs) -> None:
               for _ in range(2)]  # fmt: skip
     first, second = (json.loads(done.stdout) for done in posted)
     assert (first["id"], first["started_ms"], first["attempts"]) == ("cli-1", second["started_ms"], 1)
+
+
+def test_a_load_is_summed_up(system: Programs) -> None:
+    """How many, what became of them, how long they took; at the rate that was asked for."""
+    begun = time.monotonic()
+    done = run("post", "do_stuff", "seconds=0.01", "--count", "60", "--rate", "40", "--wait", "--url", system.url)
+    assert time.monotonic() - begun > 1.4
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "posted     60 jobs in 1." in done.stdout
+    assert "succeeded  60" in done.stdout
+    assert "ran        p50 1" in done.stdout
+    told = json.loads(run("post", "fail", "--count", "5", "--wait", "--json", "--url", system.url).stdout)
+    assert (told["posted"], told["refused"], told["states"]) == (5, 0, {"dead_lettered": 5})
+    assert told["end_to_end_ms"]["p99"] >= told["end_to_end_ms"]["p50"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "sentence"),
+    [
+        (("fail", "--count", "3", "--wait"), 1, "dead-lettered 3"),
+        (("do_stuff", "seconds=-1", "--count", "1000"), 2, "kombu-zipkin: do_stuff: seconds: "),
+        (("do_stuff", "--rate", "5"), 2, "--rate goes with --count"),
+        (("do_stuff", "--count", "2", "--id", "x"), 2, "--id names one job"),
+    ],
+)
+def test_a_load_that_is_not_good_says_so(system: Programs, argv: tuple[str, ...], code: int, sentence: str) -> None:
+    """By its exit code too; what the first job is refused for is not tried a thousand times."""
+    done = run("post", *argv, "--url", system.url)
+    assert done.returncode == code
+    assert sentence in done.stdout + done.stderr
+
+
+def test_a_trace_is_found_by_its_job(system: Programs, zipkin: ZipkinServer) -> None:
+    """The id that one has at hand."""
+    job = json.loads(run("post", "do_stuff", "seconds=0", "--wait", "--json", "--url", system.url).stdout)
+    zipkin.wait_for_trace(job["trace_id"], 5)
+    by_job = run("trace", job["id"], "--zipkin-url", zipkin.url, "--url", system.url)
+    assert by_job.returncode == 0, by_job.stderr
+    assert by_job.stdout == run("trace", job["trace_id"], "--zipkin-url", zipkin.url).stdout
+    unknown = run("trace", "no-such-job", "--zipkin-url", zipkin.url, "--url", system.url)
+    assert (unknown.returncode, "nor one of such a job (yet)" in unknown.stderr) == (1, True)

@@ -10,13 +10,14 @@ import click
 from rich.console import Console
 
 from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.load import ENDED, Outcome, run_load, show, show_json
 from kombu_zipkin.cli.web_app import WebApp
 from kombu_zipkin.errors import ConfigurationError, KombuZipkinError
 
-_ENDED: Final = ("succeeded", "dead_lettered")
 _POLL_SECONDS: Final = 0.1
 _URL: Final = "http://localhost:5000"
 _HELP_SECONDS: Final = 1.5
+_INTERRUPTED: Final = 130  # as a shell has it: 128 + SIGINT
 
 
 class _PostCommand(click.Command):
@@ -55,6 +56,8 @@ def _about(task: dict[str, Any]) -> str:
 @click.option("--url", default=_URL, show_default=True, envvar="KOMBU_ZIPKIN_URL", is_eager=True, help="The web app.")
 @click.option("--delay-ms", default=0, metavar="MS", type=click.IntRange(0), help="Have it wait so long first.")
 @click.option("--id", "job_id", metavar="ID", help="The job's id; one that was posted before is not posted again.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="Post so many, and print a summary.")
+@click.option("--rate", type=click.FloatRange(0, min_open=True), metavar="N", help="So many a second, with --count.")
 @click.option("--wait", is_flag=True, help="Wait for the job to end; exit 1 if it was dead-lettered.")
 @click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
 @click.option("--json", "as_json", is_flag=True, help="Print the app's JSON.")
@@ -64,21 +67,31 @@ def post(
     url: str,
     delay_ms: int,
     job_id: str | None,
+    count: int | None,
+    rate: float | None,
     wait: bool,
     timeout: float,
     as_json: bool,
 ) -> None:
-    """Post one job of TASK through the web app, where its trace begins.
+    """Post a job of TASK through the web app, where its trace begins; with --count many.
 
     A VALUE is read as JSON (2.5, true, [1,2]) and else as text.
 
     \b
     Example:
         kombu-zipkin post do_stuff seconds=0.5 --wait
+        kombu-zipkin post do_stuff seconds=0 --count 1000 --rate 50 --wait
     """
+    if rate is not None and count is None:
+        raise click.UsageError("--rate goes with --count")
+    if count is not None and job_id is not None:
+        raise click.UsageError("--id names one job: leave --count out")
     with one_sentence():
         app = WebApp(url)
         body = {"task": task, "arguments": dict(map(_argument, arguments)), "delay_ms": delay_ms}
+        if count is not None:
+            _load(run_load(app, body, count, rate, wait, timeout), as_json)
+            return
         job = app.post("/api/jobs", body if job_id is None else {**body, "id": job_id})
         if wait:
             job = _wait(app, job, timeout)
@@ -87,6 +100,15 @@ def post(
     else:
         _show(job)
     if wait and job["state"] != "succeeded":
+        sys.exit(FAILED)
+
+
+def _load(outcome: Outcome, as_json: bool) -> None:
+    (show_json if as_json else show)(outcome)
+    if outcome.stopped:
+        print("kombu-zipkin: interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)
+    if not outcome.is_good:
         sys.exit(FAILED)
 
 
@@ -105,7 +127,7 @@ def _wait(app: WebApp, posted: dict[str, Any], timeout: float) -> Any:
     with Console(stderr=True).status(f"job {posted['id']}: {posted['state']}") as status:
         while time.monotonic() < until:
             job = app.get(f"/api/jobs/{posted['id']}")
-            if job["state"] in _ENDED:
+            if job["state"] in ENDED:
                 return job
             status.update(f"job {job['id']}: {job['state']}")
             time.sleep(_POLL_SECONDS)
