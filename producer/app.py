@@ -10,9 +10,11 @@ from kombu_zipkin.tracing import Reporter, TraceIdSampler, Tracer, TracingMiddle
 from kombu_zipkin.zipkin import ZipkinClient, ZipkinLinks
 from producer.api import JobApi
 from producer.board import Board
+from producer.dead import DeadPage
 from producer.demo import Demo
 from producer.faults import register_faults
 from producer.guard import register_guard
+from producer.overview import Overview
 from producer.repair import Repair
 from producer.service import JobService
 from producer.settings import ProducerSettings
@@ -23,7 +25,14 @@ MAX_REQUEST_BYTES: Final = 64 * 1024
 
 _UNTRACED: Final = (
     *("/health", "/ready", "/metrics", "/favicon.ico", "/static/*"),
-    *("GET /", "GET /board", "GET /jobs/*", "GET /trace/*", "GET /api/*"),  # looking is not work worth a trace
+    *(
+        "GET /",
+        "GET /board",
+        "GET /overview",
+        "GET /jobs/*",
+        "GET /trace/*",
+        "GET /api/*",
+    ),  # looking is not work worth a trace
 )
 _REDIS: Final = ("redis", "unix")
 _ZIPKIN_SECONDS: Final = 3.0
@@ -60,6 +69,10 @@ def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics)
     JobApi(service, links).register(app)
     Board(service, links).register(app)
     Traces(service, zipkin).register(app)
+    DeadPage(queue_url if repair else None, records, settings.redis_url, settings.jobs_namespace).register(app)
+    Overview(
+        settings.redis_url, queue_url if repair else None, settings.jobs_namespace, settings.spans_stream, zipkin
+    ).register(app)
     Demo(service, links).register(app)
     Status(StatusPages(lambda: True, service.faults, metrics)).register(app)
     register_faults(app)

@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.producer.test_web_app import finished
-from tests.servers import Programs, ZipkinServer, wait_until
+from tests.servers import Programs, RedisServer, ZipkinServer, wait_until
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -157,3 +157,73 @@ def test_pages_load_nothing_from_elsewhere_and_show_hostile_text_as_text(system:
         assert "<img src=x" not in text
         assert not re.findall(r'(?:style="|<style|javascript:|onclick=|(?:src|href)="https?://(?!127\.0\.0\.1))', text)
         assert len(text) < 100_000
+
+
+def test_the_board_tells_how_the_system_is(system: Programs) -> None:
+    """Every part in words; nothing is wrong here but what jobs have done."""
+    post_job(system, "do_stuff", seconds=0)
+
+    def parts() -> dict[str, tuple[str, str]]:
+        _, _, text = ask(system, "GET", "/overview")
+        found = re.findall(r'<div class="(\w+)"><dt>([^<]+)</dt><dd>([^<]+)</dd>', text)
+        return {name: (state, words) for state, name, words in found}
+
+    wait_until(lambda: parts()["spans"][1].endswith(" 0 on their way"), "the spans to be in Zipkin")
+    told = parts()
+    assert list(told) == ["workers", "queue", "spans", "relays", "Zipkin"]
+    assert {state for state, _ in told.values()} == {"well"}, told
+    assert told["workers"][1] == "1 running"
+    assert re.fullmatch(r"0 jobs wait, 0 in hand, 0 for later, \d+ dead letters", told["queue"][1])
+
+
+def test_the_board_tells_what_is_wrong_and_what_to_do(own_redis: RedisServer, zipkin: ZipkinServer) -> None:
+    """No worker, no relay; then no Redis; then it is back."""
+    own = Programs({"REDIS_URL": own_redis.url, "ZIPKIN_URL": zipkin.url})
+    own.start_producer()
+    try:
+        text = ask(own, "GET", "/overview")[2]
+        assert text.count('class="unwell"') == 2
+        assert "start one: kombu-zipkin worker your.module" in text
+        assert "Start one: kombu-zipkin relay" in text
+        own_redis.stop()
+        wait_until(lambda: ask(own, "GET", "/overview")[2].count("cannot be seen") == 4, "it to be told")
+        assert ask(own, "GET", "/board")[0] == 503
+        own_redis.start()
+        wait_until(lambda: "cannot be seen" not in ask(own, "GET", "/overview")[2], "it to be back")
+        assert ask(own, "GET", "/board")[0] == 200
+    finally:
+        own.close()
+
+
+def test_dead_letters_are_run_again_and_thrown_away(system: Programs) -> None:
+    """One, those of a reason; nothing goes for good without a tick; what is no job is shown too."""
+    ask(system, "POST", "/dead/purge", "sure=yes", **FORM)
+    unlucky = [post_job(system, "fail", message=f"unlucky <b>{number}</b>") for number in range(2)]
+    other = post_job(system, "fail", message="another reason")
+    _, _, page = ask(system, "GET", "/dead?reason=unlucky")
+    assert [job["id"] in page for job in (*unlucky, other)] == [True, True, False]
+    assert "unlucky &lt;b&gt;0" in page
+    assert "in fail" in page, "the traceback"
+    status, headers, _ = ask(system, "POST", "/dead/replay", urlencode({"id": unlucky[0]["id"]}), **FORM)
+    assert (status, headers["Location"]) == (303, "/dead?done=1&what=replayed")
+    assert "1 put back into their queues." in ask(system, "GET", headers["Location"])[2]
+    wait_until(lambda: unlucky[0]["id"] in ask(system, "GET", "/dead")[2], "it to fail again")
+    assert ask(system, "POST", "/dead/purge", urlencode({"reason": "unlucky"}), **FORM)[0] == 400
+    assert unlucky[1]["id"] in ask(system, "GET", "/dead")[2]
+    _, headers, _ = ask(system, "POST", "/dead/purge", urlencode({"reason": "unlucky", "sure": "yes"}), **FORM)
+    assert headers["Location"] == "/dead?done=2&what=purged&reason=unlucky"
+    assert ask(system, "POST", "/dead/replay", urlencode({"id": unlucky[0]["id"]}), **FORM)[0] == 409
+    assert "None with such a reason" in ask(system, "GET", "/dead?reason=unlucky")[2]
+    assert other["id"] in ask(system, "GET", "/dead")[2]
+
+
+def test_a_queue_in_no_redis_has_no_dead_letters_here(system: Programs, namespace: str) -> None:
+    """Its broker keeps them; the page says so."""
+    own = Programs({**system.environment, "JOBS_NAMESPACE": namespace, "BROKER_URL": "amqp://127.0.0.1:1//"})
+    own.start_producer()
+    try:
+        status, _, text = ask(own, "GET", "/dead")
+        assert (status, "its broker keeps the dead letters" in text) == (404, True)
+        assert ">queue<" not in ask(own, "GET", "/overview")[2]
+    finally:
+        own.close()

@@ -12,6 +12,7 @@ from kombu_zipkin.jobs.delays import Delays, opened_delays
 from kombu_zipkin.jobs.job import Attempt, Job, JobState
 from kombu_zipkin.jobs.parameters import Parameters
 from kombu_zipkin.jobs.publisher import JobPublisher
+from kombu_zipkin.jobs.queues import Queues, QueueState, opened_queues
 from kombu_zipkin.jobs.records import JobPage, JobRecords
 from kombu_zipkin.jobs.settings import WorkerSettings
 from kombu_zipkin.jobs.tasks import JobContext, Retry, Task, collect_tasks, task
@@ -32,6 +33,8 @@ __all__ = [
     "JobRecords",
     "JobState",
     "Parameters",
+    "QueueState",
+    "Queues",
     "Retry",
     "Task",
     "TaskEntry",
@@ -39,6 +42,7 @@ __all__ = [
     "collect_tasks",
     "each_of",
     "opened_delays",
+    "opened_queues",
     "read_catalogue",
     "task",
 ]

@@ -1,7 +1,8 @@
 """How full the queues are, and how old their oldest message is."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,20 @@ class Queues:
             self._metrics.queue_dead.labels(state.name).set(state.dead)
         self._metrics.jobs_delayed.set(delayed)
         self._metrics.jobs_claimed.set(claimed)
+
+
+@contextmanager
+def opened_queues(url: str, namespace: str, names: Sequence[str]) -> Iterator[Queues]:
+    """Lend a look at the queues of a system's Redis.
+
+    Raises:
+        ConfigurationError: The URL is not one.
+    """
+    store = Store(url, timeout=2.0)
+    try:
+        yield Queues(store, JobKeys(namespace), names)
+    finally:
+        store.close()
 
 
 def _age(raw: bytes | None) -> float:
