@@ -9,7 +9,7 @@ from tests.servers import RedisServer
 
 def test_plain_kombu_code_loses_nothing_on_our_transport(own_redis: RedisServer, tmp_path: Path) -> None:
     """Another seed each time; what repeats is what was in a killed consumer's hands."""
-    seed, kills = random.SystemRandom().randrange(1 << 31), 8
+    seed, kills = random.SystemRandom().randrange(1 << 31), 5
     print(f"seed {seed}")
     count = run(own_redis.url, "ours", tmp_path / "handled", seed, kills)
     assert count.lost == 0

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -9,7 +10,7 @@ from kombu_zipkin.spans import read_ledger
 from tests.servers import Programs, RedisServer, ZipkinServer, wait_until
 
 SPANS = 6  # of one /demo trace
-TRACES = 25
+TRACES = 15
 
 
 @pytest.fixture
@@ -20,10 +21,10 @@ def own_zipkin() -> Iterator[ZipkinServer]:
     server.close()
 
 
-@pytest.fixture
-def programs(own_redis: RedisServer, own_zipkin: ZipkinServer) -> Iterator[Programs]:
+@contextmanager
+def running(redis: RedisServer, zipkin: ZipkinServer) -> Iterator[Programs]:
     """Web app, worker and relay of this test's own."""
-    programs = Programs({"REDIS_URL": own_redis.url, "ZIPKIN_URL": own_zipkin.url})
+    programs = Programs({"REDIS_URL": redis.url, "ZIPKIN_URL": zipkin.url})
     programs.start_worker()
     programs.start_producer()
     programs.start_relay()
@@ -76,48 +77,45 @@ def assert_all_complete(zipkin: ZipkinServer, redis: RedisServer, traces: list[s
     assert (ledger.difference, ledger.totals.get("dead", 0), ledger.totals.get("vanished", 0)) == (0, 0, 0)
 
 
-def test_a_relay_that_is_killed_under_load_loses_nothing(
-    programs: Programs, own_redis: RedisServer, own_zipkin: ZipkinServer
-) -> None:
+def test_a_relay_that_is_killed_under_load_loses_nothing(own_redis: RedisServer, zipkin: ZipkinServer) -> None:
     """Killed again and again with entries in hand; another takes them over."""
-    load = Load(programs)
-    for _ in range(3):
+    with running(own_redis, zipkin) as programs:
+        load = Load(programs)
+        for _ in range(2):
+            load.wait_for(TRACES)
+            programs.kill("relay")
+            load.wait_for(TRACES)
+            programs.start_relay()
+        assert_all_complete(zipkin, own_redis, load.stop())
+
+
+def test_a_zipkin_that_is_stopped_under_load_loses_nothing(own_redis: RedisServer, own_zipkin: ZipkinServer) -> None:
+    """What comes while it is away waits in the stream; a relay that is killed meanwhile changes nothing."""
+    with running(own_redis, own_zipkin) as programs:
+        own_zipkin.stop()
+        load = Load(programs)
         load.wait_for(TRACES)
         programs.kill("relay")
+        programs.start_relay(ready=False)
         load.wait_for(TRACES)
-        programs.start_relay()
-    assert_all_complete(own_zipkin, own_redis, load.stop())
+        traces = load.stop()
+        assert read_ledger(own_redis.url).waiting > 0
+        own_zipkin.start()
+        assert_all_complete(own_zipkin, own_redis, traces)
 
 
-def test_a_zipkin_that_is_stopped_under_load_loses_nothing(
-    programs: Programs, own_redis: RedisServer, own_zipkin: ZipkinServer
-) -> None:
-    """What comes while it is away waits in the stream; a relay that is killed meanwhile changes nothing."""
-    own_zipkin.stop()
-    load = Load(programs)
-    load.wait_for(TRACES)
-    programs.kill("relay")
-    programs.start_relay(ready=False)
-    load.wait_for(TRACES)
-    traces = load.stop()
-    assert read_ledger(own_redis.url).waiting > 0
-    own_zipkin.start()
-    assert_all_complete(own_zipkin, own_redis, traces)
-
-
-def test_a_redis_that_is_killed_loses_no_acknowledged_span(
-    programs: Programs, own_redis: RedisServer, own_zipkin: ZipkinServer
-) -> None:
+def test_a_redis_that_is_killed_loses_no_acknowledged_span(own_redis: RedisServer, zipkin: ZipkinServer) -> None:
     """Its append-only file has them; the programs find it again by themselves."""
-    load = Load(programs)
-    load.wait_for(TRACES)
-    own_redis.kill()
-    own_redis.start()
-    load.wait_for(TRACES)
-    traces = load.stop()
-    for trace_id in traces:
-        own_zipkin.wait_for_trace(trace_id, SPANS, seconds=90)
-    wait_until(lambda: read_ledger(own_redis.url).waiting == 0, "the stream to be empty")
-    ledger = read_ledger(own_redis.url)
-    assert ledger.difference == 0
-    assert all(not books.dropped for books in ledger.producers)
+    with running(own_redis, zipkin) as programs:
+        load = Load(programs)
+        load.wait_for(TRACES)
+        own_redis.kill()
+        own_redis.start()
+        load.wait_for(TRACES)
+        traces = load.stop()
+        for trace_id in traces:
+            zipkin.wait_for_trace(trace_id, SPANS, seconds=90)
+        wait_until(lambda: read_ledger(own_redis.url).waiting == 0, "the stream to be empty")
+        ledger = read_ledger(own_redis.url)
+        assert ledger.difference == 0
+        assert all(not books.dropped for books in ledger.producers)
