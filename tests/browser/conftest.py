@@ -11,10 +11,15 @@ from tests.servers import Programs
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
+def find_chromium() -> str | None:
+    """Return where this machine has a Chromium; None when it has none."""
+    return next(filter(None, map(shutil.which, NAMES)), None)
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Chromium of this machine, without a window."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
+    found = find_chromium()
     if found is None:
         pytest.skip("no Chromium on this machine")
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
