@@ -21,9 +21,9 @@ def redis_program(server: Path, port: int, data: Path) -> Program:
     return Program("redis", argv, lambda: redis.answers(url), wave=2, env=_env({}), log=data / "redis.log")
 
 
-def zipkin_program(java: Path, jar: Path, port: int, data: Path) -> Program:
-    """Return the stack's own Zipkin."""
-    argv, env = zipkin.server_argv(java, jar, port), _env(zipkin.server_env())
+def zipkin_program(java: Path, jar: Path, port: int, data: Path, web_url: str) -> Program:
+    """Return the stack's own Zipkin, which links to the web app."""
+    argv, env = zipkin.server_argv(java, jar, port), _env(zipkin.server_env(web_url))
     url = f"http://127.0.0.1:{port}"
     return Program("zipkin", argv, lambda: zipkin_is_up(url), wave=2, env=env, log=data / "zipkin.log")
 

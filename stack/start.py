@@ -49,13 +49,13 @@ class Stack:
         redis_url = settings.redis_url or self._start_redis(stop)
         if settings.redis_url is not None and not redis.answers(redis_url):
             raise StackError(f"REDIS_URL: expected a Redis, nothing answers at {public_address(redis_url)}")
+        web_port = self._ports.take("web app", settings.producer_port)
+        self._web_url = f"http://localhost:{web_port}"
         self._begin_zipkin(stop)
         if stop.is_set():
             return
         env = {"REDIS_URL": redis_url, "ZIPKIN_URL": self._zipkin_url}
         worker = programs.worker_program(env, self._ports.take("worker", settings.worker_port))
-        web_port = self._ports.take("web app", settings.producer_port)
-        self._web_url = f"http://localhost:{web_port}"
         producer = programs.producer_program(env, web_port)
         for program in (worker, producer):
             self._supervisor.start(program)
@@ -128,7 +128,7 @@ class Stack:
             self._say(self._without_zipkin)
             return
         self._say(f"starting Zipkin {zipkin.VERSION} on port {port}")
-        self._zipkin = programs.zipkin_program(program, jar, port, self._settings.stack_data)
+        self._zipkin = programs.zipkin_program(program, jar, port, self._settings.stack_data, self._web_url)
         self._supervisor.start(self._zipkin)
 
     def _await_zipkin(self, stop: threading.Event) -> None:

@@ -67,9 +67,10 @@ def server_argv(java: Path, jar: Path, port: int) -> list[str]:
     return [str(java), "-Xms64m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-jar", str(jar), *arguments]
 
 
-def server_env() -> dict[str, str]:
-    """Return what Zipkin's server is told by its environment."""
-    return {"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "AUTOCOMPLETE_KEYS": "job.task"}
+def server_env(web_url: str | None = None) -> dict[str, str]:
+    """Return what Zipkin's server is told by its environment; its "View Logs" leads to a trace's jobs."""
+    env = {"STORAGE_TYPE": "mem", "MEM_MAX_SPANS": "100000", "AUTOCOMPLETE_KEYS": "job.task"}
+    return env if web_url is None else {**env, "ZIPKIN_UI_LOGS_URL": f"{web_url}/trace/{{traceId}}"}
 
 
 def _user_cache() -> Path:

@@ -1,9 +1,11 @@
 """With a Docker engine: the compose file, and the integration on containers. Without one these are skipped."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -66,6 +68,8 @@ def test_compose_brings_everything_up_and_the_trace_is_whole(compose: dict[str, 
     command = [sys.executable, "-c", "from kombu_zipkin.cli import main; main()", "verify"]
     done = subprocess.run(command, env={**os.environ, **urls}, capture_output=True, text=True, timeout=90, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    with urllib.request.urlopen(f"{urls['ZIPKIN_URL']}/zipkin/config.json", timeout=10) as config:
+        assert json.load(config)["logsUrl"] == f"http://localhost:{compose['PRODUCER_PORT']}/trace/{{traceId}}"
     for service in ("producer", "worker", "relay"):
         user = docker("compose", "exec", "-T", service, "id", "-u", **compose).stdout.strip()
         assert user == "10001"

@@ -67,8 +67,12 @@ def start(environment: Mapping[str, str], *argv: str, **env: str) -> Process:
 
 
 def test_verify_starts_everything_and_ends_with_0(environment: dict[str, str]) -> None:
-    """Redis and Zipkin of its own; nothing is left running."""
+    """Redis and Zipkin of its own, which links back to the web app; nothing is left running."""
     process = start(environment, "--verify")
+    config = f"http://127.0.0.1:{environment['STACK_ZIPKIN_PORT']}/zipkin/config.json"
+    wait_until(lambda: request(config)[0] == 200 or not process.is_running, "Zipkin's settings", seconds=60)
+    logs_url = request(config)[1]["logsUrl"]
+    assert logs_url == f"http://localhost:{environment['PRODUCER_PORT']}/trace/{{traceId}}"
     assert process.wait(120) == 0, process.output
     assert "one root: nothing is missing" in process.output
     assert "FAIL" not in process.output
