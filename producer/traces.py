@@ -1,19 +1,14 @@
 """The traces of jobs, drawn where the person already is."""
 
-from typing import Final
-
 from flask import Flask, Response, render_template
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from kombu_zipkin.errors import ZipkinRefused, ZipkinUnavailable
-from kombu_zipkin.jobs import Job
 from kombu_zipkin.zipkin import ZipkinClient
 from producer.live import fragment
 from producer.service import JobService
-from producer.waterfall import Waterfall, draw
-
-_OPEN: Final = ("queued", "running", "waiting")
+from producer.waterfall import draw
 
 
 class Traces:
@@ -54,8 +49,4 @@ class Traces:
         if not spans:
             return fragment("_waterfall.html", drawn=None, sentence="Zipkin has no span of this trace yet.")
         drawn = draw(spans, jobs)
-        return fragment("_waterfall.html", final=_is_over(drawn, jobs), drawn=drawn, sentence=None)
-
-
-def _is_over(drawn: Waterfall, jobs: list[Job]) -> bool:
-    return not drawn.missing and not any(job.state in _OPEN for job in jobs)
+        return fragment("_waterfall.html", final=not drawn.missing, drawn=drawn, sentence=None)

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from kombu_zipkin.jobs import Job
+from kombu_zipkin.jobs import Job, JobState
 from kombu_zipkin.zipkin import SpanNode, TraceTree
 
 _WAITS: Final = ("wait in ", "back off")
 _COLOURS: Final = 6
 _LEAST_PERCENT: Final = 0.3  # a bar that can be seen
 _ROWS: Final = 500
+_OPEN: Final = (JobState.QUEUED, JobState.RUNNING, JobState.WAITING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _row(depth: int, node: SpanNode, begun_us: int, whole_us: int, colour: int) 
 
 
 def _missing(tree: TraceTree, nodes: Sequence[tuple[int, SpanNode]], jobs: Sequence[Job]) -> list[str]:
-    """Say whose spans have not come: what lies below a span that is not there, and attempts without a span."""
+    """Say whose spans have not come: a span's whose parent is not there, those of attempts, those of open jobs."""
     missing = []
     orphans = [node for node in tree.roots if node.span.get("parentId")]
     if orphans:
@@ -119,9 +120,10 @@ def _missing(tree: TraceTree, nodes: Sequence[tuple[int, SpanNode]], jobs: Seque
         job_id = node.span.get("tags", {}).get("job.id")
         if node.kind == "CONSUMER" and job_id:
             attempts[job_id] = attempts.get(job_id, 0) + 1
-    behind = [job for job in jobs if job.sampled and _ended(job) and not attempts.get(job.id)]
-    if behind:
-        missing.append(f"the worker of {', '.join(sorted({job.task for job in behind}))}")
+    sampled = [job for job in jobs if job.sampled]
+    behind = {job.task for job in sampled if attempts.get(job.id, 0) < _ended(job)}
+    still = {f"{job.task}, which is {job.state}" for job in sampled if job.state in _OPEN and job.task not in behind}
+    missing += [f"the worker of {each}" for each in sorted(behind | still)]
     return missing
 
 

@@ -16,9 +16,9 @@ def find_chromium() -> str | None:
     return next(filter(None, map(shutil.which, NAMES)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium of this machine, without a window."""
+    """Chromium of this machine, without a window. No longer than its module: Playwright keeps an event loop running."""
     found = find_chromium()
     if found is None:
         pytest.skip("no Chromium on this machine")

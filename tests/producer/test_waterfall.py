@@ -43,7 +43,12 @@ def test_bars_stand_where_the_spans_were() -> None:
     [
         ([ROOT, PUBLISH, WAIT, PROCESS], [job()], []),
         ([ROOT, PUBLISH], [job()], ["the worker of charge"]),
-        ([ROOT, PUBLISH], [job(state=JobState.RUNNING, history=(Attempt(1, 1),))], []),
+        (
+            [ROOT, PUBLISH],
+            [job(state=JobState.RUNNING, history=(Attempt(1, 1),))],
+            ["the worker of charge, which is running"],
+        ),
+        ([ROOT, PUBLISH, WAIT, PROCESS], [job(history=(Attempt(1, 1, 2), Attempt(2, 3, 4)))], ["the worker of charge"]),
         ([ROOT, PUBLISH], [job(sampled=False)], []),
         ([WAIT, PROCESS], [job()], ["whoever called redis, worker"]),
         ([ROOT], [], []),
