@@ -241,6 +241,35 @@ def test_what_waits_behind_long_jobs_goes_to_a_worker_that_is_free(
     assert [(job.attempts, len(job.history)) for job in done] == [(1, 1), (1, 1)]
 
 
+def test_what_could_not_be_given_back_is_run_here(own_redis: RedisServer) -> None:
+    """Redis freezes while a long job holds up one that was claimed ahead; its lease goes on, so nobody else would."""
+    ran: list[int] = []
+
+    @task
+    def job(n: int) -> None:
+        ran.append(n)
+        if n == 100:
+            own_redis.process.signal(signal.SIGSTOP)
+            time.sleep(6.5)
+
+    tracer, stop = Tracer("worker", SpanRecorder(), host="10.0.0.1"), threading.Event()
+    publisher = JobPublisher(own_redis.url, tracer)
+    publisher.catalogue.announce([job], "test")
+    publisher.publish_many("job", [{"n": number} for number in [*range(50), 100, 101]])
+    thread = threading.Thread(target=JobConsumer(own_redis.url, tracer, [job], concurrency=1).run, args=(stop,))
+    thread.start()
+    try:
+        wait_until(lambda: 100 in ran, "the long job to begin")
+        time.sleep(6.2)
+        own_redis.process.signal(signal.SIGCONT)
+        wait_until(lambda: 101 in ran, "the job behind it to run", seconds=10)
+    finally:
+        stop.set()
+        thread.join(20)
+        publisher.close()
+    assert ran.count(101) == 1
+
+
 def test_what_takes_a_job_s_place_goes_in_the_step_that_settles_it(
     working: Working, publisher: JobPublisher, records: JobRecords, redis_url: str, namespace: str
 ) -> None:

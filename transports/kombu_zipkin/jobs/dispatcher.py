@@ -157,13 +157,20 @@ class Dispatcher:
         self._hands.give(message)
 
     def _give_back_unbegun(self) -> None:
-        """Another worker may have a thread free for them."""
-        tags = [message.delivery_tag for message in self._hands.take_back()]
-        if tags:
+        """Another worker may have a thread free for them; where Redis does not take them back they are run here."""
+        messages = self._hands.take_back()
+        tags = [message.delivery_tag for message in messages]
+        if not tags:
+            return
+        try:
             self._channel.claims.give_back(tags)
-            for tag in tags:
-                self._channel.qos.let_go(tag)
-                self._in_hand.pop(tag, None)
+        except BaseException:
+            for message in messages:
+                self._hands.give(message)
+            raise
+        for tag in tags:
+            self._channel.qos.let_go(tag)
+            self._in_hand.pop(tag, None)
 
     def _cannot_open(self, message: Any, error: Exception) -> None:
         self._in_hand[message.delivery_tag] = message
