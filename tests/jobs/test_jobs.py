@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Any
 
+import kombu
 import pytest
 import redis
 
@@ -15,7 +16,7 @@ from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, InvalidJob,
 from kombu_zipkin.jobs import Attempt, Job, JobConsumer, JobContext, JobPublisher, JobRecords, JobState, Retry, task
 from kombu_zipkin.jobs.changes import published, running, succeeded
 from kombu_zipkin.messaging import instrument_kombu
-from kombu_zipkin.tracing import NEVER, Kind, SpanRecorder, Tracer
+from kombu_zipkin.tracing import ALWAYS, NEVER, Kind, Sampler, SpanRecorder, Tracer
 from tests.jobs.conftest import Working
 from tests.servers import RedisServer, wait_until
 
@@ -503,3 +504,31 @@ def test_closing_one_publisher_leaves_the_others_alone(
         publisher.publish("add", a=1)
         second.close()
         assert finished(records, publisher.publish("add", a=2)).result == 3
+
+
+@pytest.mark.parametrize("sampler", [ALWAYS, NEVER], ids=["always", "never"])
+@pytest.mark.parametrize(
+    ("b3", "trace_id", "parent_id"),
+    [({}, None, None), ({"b3": f"{'4' * 32}-{'5' * 16}"}, "4" * 32, "5" * 16), ({"b3": "rubbish"}, None, None)],
+    ids=["untraced", "undecided", "rubbish"],
+)
+def test_a_job_of_somebody_else_is_decided_by_the_workers_sampler(
+    redis_url: str, namespace: str, records: JobRecords, b3: dict[str, str], trace_id: str | None,
+    parent_id: str | None, sampler: Sampler,
+) -> None:  # fmt: skip
+    """Published by plain kombu without us: it begins a trace of its own, or goes on in one that nobody has decided."""
+    recorder, stop = SpanRecorder(), threading.Event()
+    tracer = Tracer("worker", recorder, host="10.0.0.1", sampler=sampler)
+    with kombu.Connection(redis_url, transport_options={"global_keyprefix": f"{namespace}:"}) as connection:
+        by_hand = Job("by-hand", "add", {"a": 2}, "jobs", JobState.QUEUED, None, False, 0)
+        body = {"id": by_hand.id, "task": by_hand.task, "arguments": by_hand.arguments}
+        connection.Producer().publish(body, exchange="", routing_key="jobs", serializer="json", headers=b3)
+    thread = threading.Thread(target=JobConsumer(redis_url, tracer, [add], namespace=namespace).run, args=(stop,))
+    thread.start()
+    done = finished(records, by_hand)
+    stop.set()
+    thread.join(20)
+    assert (done.result, done.sampled) == (3, sampler is ALWAYS)
+    assert [(span.kind, span.parent_id) for span in recorder.spans] == [(Kind.CONSUMER, parent_id)] * done.sampled
+    assert trace_id in (None, done.trace_id)
+    assert {span.trace_id for span in recorder.spans} <= {done.trace_id}
