@@ -1,12 +1,17 @@
-"""What goes wrong, as an answer: one sentence, JSON for the API, a page for a person."""
+"""What goes wrong, as an answer: one sentence; a problem of RFC 9457 for a program, a page for a person."""
 
+from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Final
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from kombu_zipkin.errors import BrokerUnavailable, InvalidJob, JobTooLarge
+from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, InvalidJob, JobTooLarge
+from producer.models import Fault, Problem
+from producer.openapi import PROBLEM_JSON
+from producer.reading import WrongMembers
 
 _RETRY_AFTER_SECONDS: Final = "2"
 
@@ -19,7 +24,7 @@ def register_faults(app: Flask) -> None:
 
 
 def _invalid(error: InvalidJob) -> ResponseReturnValue:
-    return _answer(413 if isinstance(error, JobTooLarge) else 400, str(error))
+    return _answer(413 if isinstance(error, JobTooLarge) else 400, str(error), faults_of(error))
 
 
 def _unavailable(error: BrokerUnavailable) -> ResponseReturnValue:
@@ -34,16 +39,34 @@ def _http(error: HTTPException) -> ResponseReturnValue:
         415: "content type: expected application/json",
     }
     status = error.code or 500
-    response = _answer(status, sentences.get(status) or error.description or error.name)
+    members = error.errors if isinstance(error, WrongMembers) else ()
+    response = _answer(status, sentences.get(status) or error.description or error.name, members)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
     return response
 
 
-def _answer(status: int, sentence: str) -> Response:
-    if request.path.startswith("/api/") or request.path == "/demo":
-        response: Response = jsonify({"error": sentence})
-    else:
-        response = Response(render_template("fault.html", sentence=sentence, status=status))
-    response.status_code = status
-    return response
+def faults_of(error: InvalidJob) -> list[Fault]:
+    """Return what is wrong with which argument of a job."""
+    found = error.faults if isinstance(error, InvalidArguments) else {}
+    return [Fault(pointer=f"/arguments/{name}", detail=detail) for name, detail in found.items()]
+
+
+def wants_json() -> bool:
+    """Whether a program asks: by the API's addresses, or because it says that it rather takes JSON."""
+    if request.path.startswith("/api/"):
+        return True
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"] or (request.path == "/demo" and not accepts_pages())
+
+
+def accepts_pages() -> bool:
+    """Whether whoever asks names HTML among what it takes, as a browser does."""
+    return "text/html" in request.accept_mimetypes.values()
+
+
+def _answer(status: int, sentence: str, members: Sequence[Fault] = ()) -> Response:
+    if not wants_json():
+        return Response(render_template("fault.html", sentence=sentence, status=status), status)
+    problem = Problem(title=HTTPStatus(status).phrase, status=status, detail=sentence, errors=list(members))
+    return Response(problem.model_dump_json(), status, content_type=PROBLEM_JSON)

@@ -43,10 +43,12 @@ def test_a_job_posted_by_the_api_is_accepted_and_runs(system: Programs, zipkin: 
         ({"task": "demo", "arguments": {"x": 1}}, 400, "demo: x is not an argument of it; it takes no arguments"),
         ({"task": "demo", "arguments": {"job_id": "x"}}, 400, "job_id is not an argument of it"),
         ({"task": "fan_out", "arguments": {"n": "3"}}, 400, "fan_out: n: input should be a valid integer, got '3'"),
-        ({"task": 7}, 400, 'expected "task" as text'),
-        ({"task": "demo", "arguments": []}, 400, '"arguments" as an object'),
+        ({"task": 7}, 400, "body: task: input should be a valid string, got 7"),
+        ({"task": "demo", "arguments": []}, 400, "body: arguments: input should be a valid dictionary, got []"),
+        ({}, 400, "body: task is missing; expected task, arguments, delay_ms, id"),
+        ({"task": "demo", "delay_ms": True}, 400, "body: delay_ms: input should be a valid integer, got True"),
         ({"task": "demo", "when": "now"}, 400, "'when' is not a member of it; expected task, arguments, delay_ms, id"),
-        ([1], 400, "body: expected an object with task and arguments, got list"),
+        ([1], 400, "body: expected an object with task, arguments, delay_ms, id, got list"),
         ({"task": "fetch", "arguments": {"url": "x" * 66_000}}, 413, "body: expected at most 64 KiB"),
     ],
 )
@@ -54,7 +56,7 @@ def test_a_wrong_job_is_refused_with_a_sentence(system: Programs, body: object, 
     """4xx, and what was expected."""
     found, answer = system.post("/api/jobs", body)
     assert found == status
-    assert sentence in answer["error"]
+    assert sentence in answer["detail"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_what_is_no_json_is_refused_with_a_sentence(
     """Broken, or of another type."""
     found, answer = request(f"{system.url}/api/jobs", body, {"Content-Type": kind})
     assert found == status
-    assert sentence in answer["error"]
+    assert sentence in answer["detail"]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +85,7 @@ def test_what_is_not_there_is_told_in_json(system: Programs, path: str, status: 
     """Also an unknown address."""
     found, answer = system.get(path)
     assert found == status
-    assert answer["error"]
+    assert answer["detail"]
 
 
 def test_the_tasks_of_the_worker_are_listed(system: Programs) -> None:
@@ -192,7 +194,7 @@ def test_without_redis_the_app_says_so_soon_and_recovers(own_redis: RedisServer,
         urllib.request.urlopen(post, timeout=2.0)
     with failure.value as error:
         assert (error.code, error.headers["Retry-After"]) == (503, "2")
-        assert "The queue does not answer" in json.load(error)["error"]
+        assert "The queue does not answer" in json.load(error)["detail"]
     status, page = programs.get("/")
     assert (status, "Redis does not answer" in page) == (503, True)
     assert programs.get("/ready")[0] == 503
@@ -225,3 +227,35 @@ def test_the_list_is_paged_and_filtered(system: Programs) -> None:
     assert len({job["id"] for job in found}) == len(found)
     for wrong in ("state=asleep", "after=nowhere"):
         assert system.get(f"/api/jobs?{wrong}")[0] == 400
+
+
+def test_each_wrong_member_is_told_with_where_it_is(system: Programs) -> None:
+    """As JSON Pointers, for the program that fills in a form."""
+    status, answer = system.post("/api/jobs", {"task": 7, "delay_ms": -1, "arguments": {"a/b": 1}})
+    assert (status, answer["status"], answer["title"]) == (400, 400, "Bad Request")
+    assert [each["pointer"] for each in answer["errors"]] == ["/task", "/delay_ms"]
+    _, answer = system.post("/api/jobs", {"task": "fan_out", "arguments": {"n": "3", "m": 1}})
+    assert {each["pointer"]: each["detail"] for each in answer["errors"]} == {
+        "/arguments/n": "n: input should be a valid integer, got '3'",
+        "/arguments/m": "m is not an argument of it",
+    }
+
+
+def test_the_demo_is_for_programs_and_for_people(system: Programs) -> None:
+    """JSON for curl, the job's page for a browser, nothing for a HEAD."""
+    assert request(f"{system.url}/demo", b"")[0] == 202
+    status, page = request(f"{system.url}/demo", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert (status, "<h1>demo" in page) == (200, True)
+    before = system.get("/api/jobs?limit=1")[1]["jobs"][0]["id"]
+    with urllib.request.urlopen(urllib.request.Request(f"{system.url}/demo", method="HEAD")) as response:
+        assert response.status == 202
+    assert system.get("/api/jobs?limit=1")[1]["jobs"][0]["id"] == before
+
+
+def test_a_dead_job_is_run_again_by_the_api(system: Programs) -> None:
+    """One that has succeeded is not: 409."""
+    dead = finished(system, system.post("/api/jobs", {"task": "fail"})[1]["id"])
+    done = finished(system, system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 0}})[1]["id"])
+    assert system.post(f"/api/jobs/{dead['id']}/retry", {})[0] == 202
+    assert system.post(f"/api/jobs/{done['id']}/retry", {})[0] == 409
+    assert system.post("/api/jobs/nobody/retry", {})[0] == 404

@@ -15,6 +15,8 @@
     └── ZipkinRefused         Zipkin answered, and said no: the request is wrong
 """
 
+from collections.abc import Mapping
+
 
 class KombuZipkinError(Exception):
     """Base of every error of this library."""
@@ -33,7 +35,15 @@ class UnknownTask(InvalidJob):
 
 
 class InvalidArguments(InvalidJob):
-    """The task does not take these arguments."""
+    """The task does not take these arguments.
+
+    Attributes:
+        faults: What is wrong with each argument, by its name; empty where it is none's in particular.
+    """
+
+    def __init__(self, message: str, faults: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.faults = faults or {}
 
 
 class JobTooLarge(InvalidJob):

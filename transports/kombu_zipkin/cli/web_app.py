@@ -65,6 +65,6 @@ class WebApp:
 
 def _said(error: urllib.error.HTTPError) -> str:
     try:
-        return str(json.load(error)["error"])
+        return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError):
         return f"answered {error.code}"

@@ -8,6 +8,7 @@ from typing import Any, Final, get_type_hints
 
 import orjson
 from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from kombu_zipkin.errors import ConfigurationError, InvalidArguments
 from kombu_zipkin.jobs.schemas import may_be_text, type_of
@@ -34,6 +35,11 @@ class Parameter:
     schema: dict[str, Any]
     required: bool
     default: Any = None
+
+    @property
+    def doc(self) -> str:
+        """What it is for, empty where nobody says."""
+        return str(self.schema.get("description", ""))
 
     @property
     def type_words(self) -> str:
@@ -120,18 +126,10 @@ class Parameters:
         try:
             return self._model.model_validate_json(written, strict=True)
         except ValidationError as error:
-            raise InvalidArguments(self._sentence(error)) from error
-
-    def _sentence(self, error: ValidationError) -> str:
-        problem = error.errors(include_url=False)[0]
-        name = ".".join(str(part) for part in problem["loc"])
-        if problem["type"] == "missing":
-            fault = f"{name} is missing"
-        elif problem["type"] == "extra_forbidden":
-            fault = f"{name} is not an argument of it"
-        else:
-            fault = f"{name}: {_lower_first(problem['msg'])}, got {problem['input']!r:.60}"
-        return f"{self._task}: {fault}; it takes {self.describe()}"
+            problems = error.errors(include_url=False)
+            sentence = f"{self._task}: {_fault(problems[0])}; it takes {self.describe()}"
+            faults = {str(problem["loc"][0]): _fault(problem) for problem in reversed(problems) if problem["loc"]}
+            raise InvalidArguments(sentence, faults) from error
 
 
 def _parameter(task: str, name: str, annotation: Any, default: Any) -> Parameter:
@@ -164,6 +162,15 @@ def _typed(parameter: Parameter | None, text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _fault(problem: ErrorDetails) -> str:
+    name = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "missing":
+        return f"{name} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is not an argument of it"
+    return f"{name}: {_lower_first(problem['msg'])}, got {problem['input']!r:.60}"
 
 
 def _lower_first(text: str) -> str:

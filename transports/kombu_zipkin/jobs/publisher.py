@@ -17,7 +17,8 @@ from kombu_zipkin.jobs.store import Store
 from kombu_zipkin.messaging import outgoing
 from kombu_zipkin.tracing import ActiveSpan, Kind, Tracer, new_trace_id
 
-_LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
+LONGEST_DELAY_MS: Final = 366 * 24 * 3600 * 1000
+"""The longest that a job may be told to wait."""
 _AT_ONCE: Final = 500
 _ANY_ID: Final = "0" * 32
 _SURELY_SMALL: Final = MAX_BODY_BYTES // 2  # bytes of arguments, whatever the names around them
@@ -193,6 +194,6 @@ def _checked(batch: _Batch, arguments: Mapping[str, Any], job_id: str) -> bytes:
 
 
 def _due(delay_ms: int, made_ms: int) -> int | None:
-    if type(delay_ms) is not int or not 0 <= delay_ms <= _LONGEST_DELAY_MS:
-        raise InvalidJob(f"delay_ms: expected 0..{_LONGEST_DELAY_MS}, got {delay_ms!r}")
+    if type(delay_ms) is not int or not 0 <= delay_ms <= LONGEST_DELAY_MS:
+        raise InvalidJob(f"delay_ms: expected 0..{LONGEST_DELAY_MS}, got {delay_ms!r}")
     return made_ms + delay_ms if delay_ms else None
