@@ -9,10 +9,13 @@ from kombu_zipkin.errors import ConfigurationError
 from kombu_zipkin.runtime import Metrics, configure_logging, load, stop_on_signals
 from kombu_zipkin.spans import RedisStreamTransport
 from kombu_zipkin.tracing import TraceLogFilter
+from kombu_zipkin.zipkin import ZipkinClient
 from producer.app import create_app
+from producer.arrivals import Arrivals
 from producer.settings import ProducerSettings
 
 _FLUSH_SECONDS = 3.0
+_ZIPKIN_SECONDS = 3.0
 _MAX_BODY_BYTES = 1024 * 1024  # the app's own limit is lower; beyond this one nothing is even read
 
 
@@ -24,7 +27,9 @@ def main() -> int:
         metrics = Metrics()
         spans = RedisStreamTransport(settings.redis_url, stream=settings.spans_stream)
         metrics.watch_spans(spans.counts)
-        app = create_app(settings, spans, metrics)
+        zipkin = ZipkinClient(settings.zipkin_url, timeout=_ZIPKIN_SECONDS)
+        arrivals = Arrivals(zipkin)
+        app = create_app(settings, spans, metrics, zipkin, arrivals)
         server = _listen(app, settings)
     except ConfigurationError as error:
         print(f"producer: {error}", file=sys.stderr)
@@ -34,6 +39,7 @@ def main() -> int:
     stop.wait()
     server.close()
     server.task_dispatcher.shutdown(timeout=_FLUSH_SECONDS)
+    arrivals.close(_ZIPKIN_SECONDS)
     spans.close(_FLUSH_SECONDS)
     return 0
 

@@ -23,9 +23,11 @@ class JobApi:
     Args:
         service: Publishes and looks up.
         links: Addresses of Zipkin's pages.
+        has_token: Whether an access token is asked for.
     """
 
-    def __init__(self, service: JobService, links: ZipkinLinks) -> None:
+    def __init__(self, service: JobService, links: ZipkinLinks, *, has_token: bool) -> None:
+        self._has_token = has_token
         self._service = service
         self._links = links
 
@@ -66,7 +68,7 @@ class JobApi:
 
     def describe(self) -> ResponseReturnValue:
         """Return the OpenAPI document of all this."""
-        return jsonify(document())
+        return jsonify(document(has_token=self._has_token))
 
     def _job(self, job_id: str) -> Job:
         job = self._service.get(job_id)

@@ -8,9 +8,12 @@ from kombu_zipkin.jobs import JobPublisher, JobRecords
 from kombu_zipkin.runtime import Metrics, StatusPages
 from kombu_zipkin.tracing import Reporter, TraceIdSampler, Tracer, TracingMiddleware
 from kombu_zipkin.zipkin import ZipkinClient, ZipkinLinks
+from producer.access import Access
 from producer.api import JobApi
+from producer.arrivals import Arrivals
 from producer.board import Board
 from producer.dead import DeadPage
+from producer.dead_spans import DeadSpansPage
 from producer.demo import Demo
 from producer.faults import register_faults
 from producer.guard import register_guard
@@ -31,20 +34,26 @@ _UNTRACED: Final = (
         "GET /overview",
         "GET /jobs/*",
         "GET /trace/*",
+        "/login",
+        "GET /dead",
+        "GET /dead/*",
         "GET /api/*",
     ),  # looking is not work worth a trace
 )
 _REDIS: Final = ("redis", "unix")
-_ZIPKIN_SECONDS: Final = 3.0
 
 
-def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics) -> Flask:
+def create_app(
+    settings: ProducerSettings, reporter: Reporter, metrics: Metrics, zipkin: ZipkinClient, arrivals: Arrivals
+) -> Flask:
     """Make the WSGI application.
 
     Args:
         settings: Addresses and names.
         reporter: Takes the spans; closed by the caller.
         metrics: Where to count.
+        zipkin: Asked for traces.
+        arrivals: Knows which ones it has; closed by the caller.
 
     Raises:
         ConfigurationError: A URL is wrong.
@@ -62,20 +71,22 @@ def create_app(settings: ProducerSettings, reporter: Reporter, metrics: Metrics)
     queue_url = settings.broker_url or settings.redis_url
     repair = Repair(queue_url, records, settings.jobs_namespace) if queue_url.startswith(_REDIS) else None
     service = JobService(publisher, records, metrics, repair)
-    zipkin = ZipkinClient(settings.zipkin_url, timeout=_ZIPKIN_SECONDS)
 
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST_BYTES
-    JobApi(service, links).register(app)
-    Board(service, links).register(app)
-    Traces(service, zipkin).register(app)
+    JobApi(service, links, has_token=settings.producer_token is not None).register(app)
+    Board(service, links, arrivals).register(app)
+    Traces(service, zipkin, arrivals).register(app)
     DeadPage(queue_url if repair else None, records, settings.redis_url, settings.jobs_namespace).register(app)
+    DeadSpansPage(settings.redis_url, settings.spans_stream).register(app)
     Overview(
         settings.redis_url, queue_url if repair else None, settings.jobs_namespace, settings.spans_stream, zipkin
     ).register(app)
     Demo(service, links).register(app)
     Status(StatusPages(lambda: True, service.faults, metrics)).register(app)
     register_faults(app)
+    if settings.producer_token is not None:
+        Access(settings.producer_token).register(app)
     register_guard(app)
     app.wsgi_app = TracingMiddleware(app.wsgi_app, tracer, ignored_paths=_UNTRACED, trusted=settings.producer_trusted)  # type: ignore[method-assign]
     return app

@@ -12,6 +12,7 @@ from kombu_zipkin.jobs import DeadJob, DeadJobs, JobRecords, each_of, read_catal
 
 _SHOWN: Final = 100
 _AT_ONCE: Final = 1000
+_DIGITS: Final = 9
 
 
 class DeadPage:
@@ -40,12 +41,8 @@ class DeadPage:
         reason = request.args.get("reason", "").strip() or None
         with self._opened() as dead:
             letters = dead.list(reason=reason, limit=_SHOWN + 1)
-        done = request.args.get("done", "")
-        return render_template(
-            "dead.html", letters=letters[:_SHOWN], more=len(letters) > _SHOWN, reason=reason,
-            done=int(done) if done.isascii() and done.isdigit() and len(done) < 7 else None,
-            what="thrown away" if request.args.get("what") == "purged" else "put back into their queues",
-        )  # fmt: skip
+        more, done = len(letters) > _SHOWN, done_before("put back into their queues")
+        return render_template("dead_jobs.html", letters=letters[:_SHOWN], more=more, reason=reason, done=done)
 
     def replay(self) -> ResponseReturnValue:
         """Put one, or those whose reason contains a text, back into their queues."""
@@ -85,3 +82,11 @@ class DeadPage:
             yield dead
         finally:
             dead.close()
+
+
+def done_before(replayed: str) -> str | None:
+    """Say what the form that led here has done, by the page's address; None where it was none."""
+    done = request.args.get("done", "")
+    if not done.isascii() or not done.isdigit() or len(done) > _DIGITS:
+        return None
+    return f"{done} {'thrown away' if request.args.get('what') == 'purged' else replayed}."

@@ -6,9 +6,9 @@ from typing import Final
 
 from flask import Flask, Response, render_template, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, Unauthorized
 
-from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, InvalidJob, JobTooLarge
+from kombu_zipkin.errors import BrokerUnavailable, InvalidArguments, InvalidJob, JobTooLarge, Unavailable
 from producer.models import Fault, Problem
 from producer.openapi import PROBLEM_JSON
 from producer.reading import WrongMembers
@@ -19,7 +19,7 @@ _RETRY_AFTER_SECONDS: Final = "2"
 def register_faults(app: Flask) -> None:
     """Turn errors into answers."""
     app.register_error_handler(InvalidJob, _invalid)
-    app.register_error_handler(BrokerUnavailable, _unavailable)
+    app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(HTTPException, _http)
 
 
@@ -27,8 +27,9 @@ def _invalid(error: InvalidJob) -> ResponseReturnValue:
     return _answer(413 if isinstance(error, JobTooLarge) else 400, str(error), faults_of(error))
 
 
-def _unavailable(error: BrokerUnavailable) -> ResponseReturnValue:
-    response = _answer(503, f"The queue does not answer; nothing was lost, try again. ({error})")
+def _unavailable(error: Unavailable) -> ResponseReturnValue:
+    what = "The queue" if isinstance(error, BrokerUnavailable) else "Redis"
+    response = _answer(503, f"{what} does not answer; nothing was lost, try again. ({error})")
     response.headers["Retry-After"] = _RETRY_AFTER_SECONDS
     return response
 
@@ -43,6 +44,8 @@ def _http(error: HTTPException) -> ResponseReturnValue:
     response = _answer(status, sentences.get(status) or error.description or error.name, members)
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         response.headers["Allow"] = ", ".join(error.valid_methods)
+    if isinstance(error, Unauthorized):
+        response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 

@@ -76,7 +76,7 @@ _OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
 }
 
 
-def document(*, has_token: bool = False) -> dict[str, Any]:
+def document(*, has_token: bool) -> dict[str, Any]:
     """Return the document.
 
     Args:

@@ -93,7 +93,8 @@ class Overview:
             states, delayed, claimed = queues.states()
         waiting, dead = sum(state.waiting for state in states), sum(state.dead for state in states)
         oldest = max((state.oldest_seconds for state in states), default=0.0)
-        words = f"{waiting} jobs wait, {claimed} in hand, {delayed} for later, {dead} dead letters"
+        jobs_wait, letters = "1 job waits" if waiting == 1 else f"{waiting} jobs wait", _letters(dead)
+        words = f"{jobs_wait}, {claimed} in hand, {delayed} for later, {letters}"
         if waiting and oldest > _OLD_SECONDS:
             return Part(
                 "queue", False, f"{words}; the next one has waited for {oldest:.0f} s: are there enough workers?"
@@ -106,7 +107,7 @@ class Overview:
         dropped = sum(sum(books.dropped.values()) for books in ledger.producers)
         dead, delivered = ledger.totals.get("dead", 0), ledger.totals.get("delivered", 0)
         words = f"{created:,} created, {delivered:,} in Zipkin, {ledger.waiting:,} on their way"
-        wrong = [f"{dropped:,} dropped"] * bool(dropped) + [f"{dead:,} dead letters"] * bool(dead)
+        wrong = [f"{dropped:,} dropped"] * bool(dropped) + [_letters(dead)] * bool(dead)
         if ledger.exact and ledger.difference:
             wrong.append(f"the books do not close: {ledger.difference:+,}")
         hint = ": kombu-zipkin spans status" if wrong else ""
@@ -123,6 +124,10 @@ class Overview:
         if fault is None:
             return Part("Zipkin", True, "up, its storage too")
         return Part("Zipkin", False, f"not well, the relay holds the spans back: {fault}")
+
+
+def _letters(count: int) -> str:
+    return f"{count:,} dead letter" + "s" * (count != 1)
 
 
 def _guarded(name: str, look: Callable[[], Part]) -> Part:

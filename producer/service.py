@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
-from kombu_zipkin.jobs import Job, JobPage, JobPublisher, JobRecords, JobState, TaskEntry
+from kombu_zipkin.jobs import Job, JobPage, JobPublisher, JobRecords, JobState, Pace, TaskEntry
 from kombu_zipkin.runtime import Metrics
 from producer.repair import Repair
 
@@ -94,6 +94,14 @@ class JobService:
             BrokerUnavailable: Redis does not answer.
         """
         return self._records.counts()
+
+    def pace(self) -> Pace:
+        """Return how many jobs a second came and went of late.
+
+        Raises:
+            BrokerUnavailable: Redis does not answer.
+        """
+        return self._records.pace()
 
     def of_trace(self, trace_id: str) -> list[Job]:
         """Return the jobs of a trace, oldest first.

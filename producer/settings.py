@@ -24,6 +24,9 @@ class ProducerSettings(ProgramSettings):
     producer_trusted: bool = Field(
         True, description="Whether to go by the trace headers of incoming requests; false at the edge to strangers."
     )
+    producer_token: str | None = Field(
+        None, min_length=8, description="An access token that pages and API ask for; without one everybody may."
+    )
     sample_rate: float = Field(1.0, ge=0, le=1, description="Share of the traces that begin here and are reported.")
 
     @classmethod

@@ -6,6 +6,7 @@ from werkzeug.exceptions import NotFound
 
 from kombu_zipkin.errors import ZipkinRefused, ZipkinUnavailable
 from kombu_zipkin.zipkin import ZipkinClient
+from producer.arrivals import Arrivals
 from producer.live import fragment
 from producer.service import JobService
 from producer.waterfall import draw
@@ -17,11 +18,13 @@ class Traces:
     Args:
         service: Knows the jobs of a trace.
         zipkin: Knows its spans.
+        arrivals: Told which traces are there.
     """
 
-    def __init__(self, service: JobService, zipkin: ZipkinClient) -> None:
+    def __init__(self, service: JobService, zipkin: ZipkinClient, arrivals: Arrivals) -> None:
         self._service = service
         self._zipkin = zipkin
+        self._arrivals = arrivals
 
     def register(self, app: Flask) -> None:
         """Add the routes."""
@@ -48,5 +51,6 @@ class Traces:
             raise NotFound(f"Zipkin: {error}") from error
         if not spans:
             return fragment("_waterfall.html", drawn=None, sentence="Zipkin has no span of this trace yet.")
+        self._arrivals.saw([trace_id])
         drawn = draw(spans, jobs)
-        return fragment("_waterfall.html", final=not drawn.missing, drawn=drawn, sentence=None)
+        return fragment("_waterfall.html", final=not drawn.missing, drawn=drawn, sentence=None, trace_id=trace_id)

@@ -10,6 +10,7 @@ import pytest
 
 from kombu_zipkin.tracing import current_trace
 from tests.servers import Programs, RabbitServer, RedisServer, ZipkinServer, find_rabbitmq, wait_until
+from tests.servers.waiting import free_port
 
 for _name in [name for name in os.environ if name.startswith(("PRODUCER_", "WORKER_", "RELAY_"))]:
     del os.environ[_name]  # a developer's own settings must not change what is tested
@@ -34,9 +35,15 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitServer]
 
 
 @pytest.fixture(scope="session")
-def zipkin() -> Iterator[ZipkinServer]:
+def producer_port() -> int:
+    """Where the web app of `system` listens; Zipkin has to know before it is started."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def zipkin(producer_port: int) -> Iterator[ZipkinServer]:
     """One Zipkin for all tests that do no harm to it; they look at traces and services of their own."""
-    server = ZipkinServer()
+    server = ZipkinServer({"ZIPKIN_UI_LOGS_URL": f"http://127.0.0.1:{producer_port}/trace/{{traceId}}"})
     yield server
     server.close()
 
@@ -67,7 +74,7 @@ def namespace(redis_server: RedisServer) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def system(redis_server: RedisServer, zipkin: ZipkinServer) -> Iterator[Programs]:
+def system(redis_server: RedisServer, zipkin: ZipkinServer, producer_port: int) -> Iterator[Programs]:
     """Web app, worker and relay, running."""
     programs = Programs(
         {
@@ -77,6 +84,7 @@ def system(redis_server: RedisServer, zipkin: ZipkinServer) -> Iterator[Programs
             "JOBS_NAMESPACE": "system",
         }
     )
+    programs.producer_port = producer_port
     programs.start_worker()
     programs.start_producer()
     programs.start_relay()

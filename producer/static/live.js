@@ -32,9 +32,9 @@ async function poll(element) {
   for (;;) {
     if (!document.hidden) {
       try {
-        const headers = etag ? { "If-None-Match": etag } : {};
+        const headers = { "X-Part": "1", ...(etag && { "If-None-Match": etag }) };
         const response = await fetch(element.dataset.poll, { headers, cache: "no-store" });
-        say("");
+        say(response.status === 401 ? "This web app asks for its access token: reload the page." : "");
         if (response.status === 200 || response.status === 503) {
           etag = response.headers.get("ETag") || "";
           replace(element, await response.text());

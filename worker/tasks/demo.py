@@ -18,7 +18,11 @@ def demo() -> str:
 
 @task
 def do_stuff(seconds: Annotated[float, Field(ge=0, le=600)] = 0.5) -> str:
-    """Do nothing in particular for some seconds."""
+    """Do nothing in particular for some seconds.
+
+    Args:
+        seconds: How long.
+    """
     with zipkin_span("worker", span_name="do_stuff"):
         pause(seconds)
     return f"did stuff for {seconds:g} s"

@@ -14,7 +14,11 @@ _MAX_BYTES: Final = 4096
 
 @task
 def fetch(context: JobContext, url: str) -> str:
-    """Fetch a page, such as the worker's own /echo, and return the beginning of it."""
+    """Fetch a page, such as the worker's own /echo, and return the beginning of it.
+
+    Args:
+        url: The page's address, http or https.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"url: expected http://host/path, got {url!r}")

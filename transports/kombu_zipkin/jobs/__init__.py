@@ -10,10 +10,10 @@ from kombu_zipkin.jobs.consumer import JobConsumer
 from kombu_zipkin.jobs.dead_jobs import DeadJob, DeadJobs, each_of
 from kombu_zipkin.jobs.delays import Delays, opened_delays
 from kombu_zipkin.jobs.job import Attempt, Job, JobState
-from kombu_zipkin.jobs.parameters import Parameters
+from kombu_zipkin.jobs.parameters import Parameter, Parameters
 from kombu_zipkin.jobs.publisher import LONGEST_DELAY_MS, JobPublisher
 from kombu_zipkin.jobs.queues import Queues, QueueState, opened_queues
-from kombu_zipkin.jobs.records import JobPage, JobRecords
+from kombu_zipkin.jobs.records import JobPage, JobRecords, Pace
 from kombu_zipkin.jobs.settings import WorkerSettings
 from kombu_zipkin.jobs.tasks import JobContext, Retry, Task, collect_tasks, task
 
@@ -33,6 +33,8 @@ __all__ = [
     "JobPublisher",
     "JobRecords",
     "JobState",
+    "Pace",
+    "Parameter",
     "Parameters",
     "QueueState",
     "Queues",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, PydanticUserError, TypeAdapter, Vali
 from pydantic_core import ErrorDetails
 
 from kombu_zipkin.errors import ConfigurationError, InvalidArguments
+from kombu_zipkin.jobs.docstrings import told_parameters
 from kombu_zipkin.jobs.schemas import may_be_text, type_of
 
 _RESERVED: Final = frozenset({"job_id", "delay_ms"})
@@ -81,7 +82,9 @@ class Parameters:
                 raise ConfigurationError(f"task {task}: the parameter name {name} is taken; choose another")
             required = parameter.default is parameter.empty
             fields[name] = (hints.get(name, Any), ... if required else parameter.default)
-        return cls(task, [_parameter(task, name, *field) for name, field in fields.items()], _model(task, fields))
+        told = told_parameters(function.__doc__)
+        parameters = [_parameter(task, name, *field, told.get(name, "")) for name, field in fields.items()]
+        return cls(task, parameters, _model(task, fields))
 
     def check(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments as the task takes them, defaults included.
@@ -132,9 +135,9 @@ class Parameters:
             raise InvalidArguments(sentence, faults) from error
 
 
-def _parameter(task: str, name: str, annotation: Any, default: Any) -> Parameter:
+def _parameter(task: str, name: str, annotation: Any, default: Any, doc: str) -> Parameter:
     try:
-        schema = TypeAdapter(annotation).json_schema()
+        schema = ({"description": doc} if doc else {}) | TypeAdapter(annotation).json_schema()
         plain = None if default is ... else TypeAdapter(annotation).dump_python(default, mode="json")
     except (PydanticUserError, ValueError, TypeError) as error:
         raise ConfigurationError(

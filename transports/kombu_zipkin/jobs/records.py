@@ -34,6 +34,19 @@ class JobPage:
     next: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many jobs a second, of late.
+
+    Attributes:
+        posted: That were published.
+        ended: That succeeded or were dead-lettered.
+    """
+
+    posted: float
+    ended: float
+
+
 class JobRecords:
     """Reads and writes the records of jobs. Any thread may use it; a call blocks up to ``timeout`` seconds.
 
@@ -133,6 +146,20 @@ class JobRecords:
             for state in JobState:
                 pipe.zcard(self._keys.in_state(state.value))
             return dict(zip(JobState, pipe.execute(), strict=True))
+
+    def pace(self, seconds: float = 10.0) -> Pace:
+        """Return how many jobs a second came and went in the last seconds.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer.
+        """
+        since = now_ms() - int(seconds * 1000)
+        ends = [self._keys.in_state(state.value) for state in (JobState.SUCCEEDED, JobState.DEAD_LETTERED)]
+        with self._store.using("count jobs") as redis, redis.pipeline(transaction=False) as pipe:
+            for key in (self._keys.index, *ends):
+                pipe.zcount(key, since, "+inf")
+            posted, *ended = pipe.execute()
+        return Pace(posted / seconds, sum(ended) / seconds)
 
     def write(self, changes: Iterable[Change]) -> None:
         """Write changes, in one step for all of them.

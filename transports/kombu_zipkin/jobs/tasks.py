@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
 from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.jobs.docstrings import purpose
 from kombu_zipkin.jobs.keys import DEFAULT_QUEUE
 from kombu_zipkin.jobs.parameters import Parameters
 from kombu_zipkin.tracing import Tracer
@@ -88,8 +89,8 @@ class Task(Generic[_P, _R]):
 
     @property
     def doc(self) -> str:
-        """The function's docstring, empty without one."""
-        return inspect.getdoc(self.function) or ""
+        """What the function's docstring says before it tells of parameters; empty without one."""
+        return purpose(inspect.getdoc(self.function))
 
 
 @overload

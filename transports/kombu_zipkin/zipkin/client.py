@@ -4,7 +4,7 @@ import base64
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,7 @@ JsonSpan = dict[str, Any]
 _NOT_TRACED: Final = {"b3": "0"}
 """Our own requests must not make traces in a proxy on the way."""
 
+_TRACE_ID: Final = re.compile("[0-9a-f]{16}|[0-9a-f]{32}")
 _TEXT_CHARACTERS: Final = 300
 _TEXT_END_CHARACTERS: Final = 80  # where Zipkin says what it was reading
 _DROPPED: Final = "counter.zipkin_collector.spans_dropped.http"
@@ -106,10 +107,24 @@ class ZipkinClient:
             ZipkinUnavailable: There was no answer.
             ZipkinRefused: The id is malformed, or Zipkin failed.
         """
-        if not re.fullmatch(r"[0-9a-f]{16}|[0-9a-f]{32}", trace_id):
+        if not _TRACE_ID.fullmatch(trace_id):
             raise ZipkinRefused(400, f"trace id: expected 16 or 32 lower-hex characters, got {trace_id!r:.60}")
         response = self._request("GET", f"/api/v2/trace/{quote(trace_id, safe='')}")
         return None if response.status == 404 else list(_json(response))
+
+    def known(self, trace_ids: Sequence[str]) -> set[str]:
+        """Return those of up to 100 traces that Zipkin has; what is no trace's id is none of them.
+
+        Raises:
+            ZipkinUnavailable: There was no answer.
+            ZipkinRefused: Zipkin failed.
+        """
+        ids = [each for each in trace_ids if _TRACE_ID.fullmatch(each)]
+        if len(ids) < 2:  # Zipkin takes no list of one
+            return {each for each in ids if self.trace(each)}
+        found = _json(self._request("GET", f"/api/v2/traceMany?traceIds={','.join(ids)}"))
+        there = {span["traceId"] for trace in found for span in trace[:1]}
+        return {each for each in ids if each in there or each.removeprefix("0" * 16) in there}
 
     def dependencies(self, *, end_ms: int | None = None, lookback_ms: int = 86_400_000) -> list[Dependency]:
         """Return the edges between services seen in the ``lookback_ms`` before ``end_ms`` (epoch; None: now).

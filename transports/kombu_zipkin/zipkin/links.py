@@ -2,8 +2,12 @@
 
 import time
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
 
 from kombu_zipkin.outages import public_address
+
+_MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,23 @@ class ZipkinLinks:
     def trace(self, trace_id: str) -> str:
         """Return the page of one trace; Zipkin shows an error there until it has the trace."""
         return f"{self._base}/zipkin/traces/{trace_id}"
+
+    def of_task(self, task: str) -> str:
+        """Return the search for a task's traces of the last 12 hours.
+
+        Zipkin has to be started with ``AUTOCOMPLETE_KEYS=job.task``; it takes such a key as a parameter of its own, and
+        finds nothing when it stands in ``annotationQuery``.
+        """
+        return self._search({"job.task": task})
+
+    def of_job(self, job_id: str) -> str:
+        """Return the search for the traces of the last 12 hours in which a job was published or run."""
+        return self._search({"annotationQuery": f"job.id={job_id}"})
+
+    def _search(self, wanted: dict[str, str]) -> str:
+        # Zipkin's page searches by itself only when lookback, endTs and limit are given, all three
+        query = urlencode({**wanted, "lookback": "12h", "endTs": int(time.time() * 1000) + _MINUTE_MS, "limit": 20})
+        return f"{self._base}/zipkin/?{query}"
 
     def dependencies(self) -> str:
         """Return the page that draws the services of the last day and the edges between them."""
