@@ -3,6 +3,7 @@
 import base64
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import trustme
 from kombu_zipkin.errors import ConfigurationError, ZipkinUnavailable
 from kombu_zipkin.relay import upkeep
 from kombu_zipkin.runtime import Metrics
-from kombu_zipkin.spans import GROUP, SpanGroup, StreamKeys, read_ledger
+from kombu_zipkin.spans import GROUP, SpanGroup, StreamKeys, read_ledger, relays_of
 from kombu_zipkin.zipkin import ZipkinClient
 from tests.relay.feeding import Feed, encoded, wait_settled
 from tests.relay.sink import ACCEPTED, Answer, Sink
@@ -213,3 +214,22 @@ def test_a_relay_that_was_frozen_longer_than_the_claim_time_takes_nothing_back(
     assert pending["consumer"] == "other"
     frozen.close()
     other.close()
+
+
+def test_a_relay_with_nothing_to_do_is_seen(
+    sink: Sink, relaying: Callable[..., Any], redis_url: str, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the board and the doctor would say that none runs."""
+    monkeypatch.setattr(upkeep, "_LOOK_SECONDS", 0.2)
+    with relaying(sink.url):
+        wait_until(lambda: relays_of(redis_url, stream=namespace), "the relay to join")
+        after = time.monotonic() + 2.0
+        looks: list[int] = []
+
+        def seen_for_long() -> bool:
+            (seen,) = relays_of(redis_url, stream=namespace)
+            looks.append(seen.idle_ms)
+            return time.monotonic() > after
+
+        wait_until(seen_for_long, "two seconds to pass")
+    assert max(looks) < 1500

@@ -25,9 +25,9 @@ _TICK_SECONDS: Final = 0.25
 class Upkeep:
     """A thread that does small things every so often; ``start`` once, then ``close``.
 
-    It renews what is held, so that no other relay takes it over; shows the age of the oldest entry that is not
-    settled; asks Zipkin what it dropped behind its 202; clears away what dead relays and producers left; and says what
-    is wrong with this Redis for such work.
+    It renews what is held, so that no other relay takes it over; shows that this relay is there, and the age of the
+    oldest entry that is not settled; asks Zipkin what it dropped behind its 202; clears away what dead relays and
+    producers left; and says what is wrong with this Redis for such work.
 
     Args:
         redis_url: The Redis that holds the stream.
@@ -57,6 +57,7 @@ class Upkeep:
         self._closed = threading.Event()
         self._chores: list[tuple[float, Callable[[], None]]] = [
             (renew_seconds, self._renew),
+            (_LOOK_SECONDS, self._group.attend),
             (_LOOK_SECONDS, self._watch_oldest),
             (_ASK_ZIPKIN_SECONDS, self._ask_zipkin),
             (_TIDY_SECONDS, self._tidy),

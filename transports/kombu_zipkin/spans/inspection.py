@@ -20,7 +20,7 @@ class RelaySeen:
     Attributes:
         name: Its consumer's name: host, process id and a random part.
         pending: Entries that it holds.
-        idle_ms: Milliseconds since it last asked for entries; one that works asks at least every five seconds.
+        idle_ms: Milliseconds since it last had to do with the stream; one that runs shows itself every five seconds.
     """
 
     name: str
