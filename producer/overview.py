@@ -10,13 +10,14 @@ from flask import Flask, Response
 
 from kombu_zipkin.errors import Unavailable
 from kombu_zipkin.jobs import opened_queues, read_catalogue
-from kombu_zipkin.spans import read_ledger, relays_of
+from kombu_zipkin.spans import ProducerBooks, read_ledger, relays_of
 from kombu_zipkin.zipkin import ZipkinClient
 from producer.live import fragment
 
 _FRESH_SECONDS: Final = 2.0
 _RELAY_ALIVE_MS: Final = 30_000
 _OLD_SECONDS: Final = 30.0
+_GONE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +104,17 @@ class Overview:
 
     def _spans(self) -> Part:
         ledger = read_ledger(self._redis_url, stream=self._stream)
-        created = sum(books.created for books in ledger.producers)
-        dropped = sum(sum(books.dropped.values()) for books in ledger.producers)
+        books = ledger.producers
+        created, dropped = sum(each.created for each in books), sum(_dropped(each) for each in books)
         dead, delivered = ledger.totals.get("dead", 0), ledger.totals.get("delivered", 0)
         words = f"{created:,} created, {delivered:,} in Zipkin, {ledger.waiting:,} on their way"
-        wrong = [f"{dropped:,} dropped"] * bool(dropped) + [_letters(dead)] * bool(dead)
+        told = [f"{dropped:,} dropped"] * bool(dropped) + [_letters(dead)] * bool(dead)
         if ledger.exact and ledger.difference:
-            wrong.append(f"the books do not close: {ledger.difference:+,}")
-        hint = ": kombu-zipkin spans status" if wrong else ""
-        return Part("spans", not wrong, ", ".join([words, *wrong]) + hint)
+            told.append(f"the books do not close: {ledger.difference:+,}")
+        # what a process dropped that has ended since is past help
+        dropping = any(_dropped(each) for each in books if each.silent_ms < _GONE_MS)
+        is_well = not (dropping or dead or (ledger.exact and ledger.difference))
+        return Part("spans", is_well, ", ".join([words, *told]) + (": kombu-zipkin spans status" if told else ""))
 
     def _relays(self) -> Part:
         count = sum(relay.idle_ms < _RELAY_ALIVE_MS for relay in relays_of(self._redis_url, stream=self._stream))
@@ -124,6 +127,10 @@ class Overview:
         if fault is None:
             return Part("Zipkin", True, "up, its storage too")
         return Part("Zipkin", False, f"not well, the relay holds the spans back: {fault}")
+
+
+def _dropped(books: ProducerBooks) -> int:
+    return sum(books.dropped.values())
 
 
 def _letters(count: int) -> str:

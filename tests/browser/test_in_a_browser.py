@@ -100,3 +100,27 @@ def test_the_board_tells_of_redis_and_of_itself(browser: Browser, own_redis: Red
     finally:
         context.close()
         own.close()
+
+
+def test_a_dead_letter_is_replayed_and_thrown_away(page: Page, system: Programs) -> None:
+    """On the page of the dead letters; throwing away needs the tick beside it."""
+    _, job = system.post("/api/jobs", {"task": "fail", "arguments": {"message": "for the browser"}})
+    page.goto(f"/jobs/{job['id']}")
+    expect(page.locator("h1 .state")).to_have_text("dead-lettered", timeout=10_000)
+    began = page.locator("tbody time").get_attribute("datetime")
+    page.goto("/dead?reason=for the browser")
+    letter = page.locator("li", has=page.locator(f"#letter-{job['id']}"))
+    letter.locator("summary").click()
+    letter.get_by_role("button", name="Run it again").click()
+    expect(page.get_by_role("status").last).to_have_text("1 put back into their queues.")
+    page.goto(f"/jobs/{job['id']}")
+    expect(page.locator("tbody time")).not_to_have_attribute("datetime", str(began), timeout=10_000)
+    expect(page.locator("h1 .state")).to_have_text("dead-lettered", timeout=10_000)
+    page.goto("/dead?reason=for the browser")
+    letter.locator("summary").click()
+    letter.get_by_role("button", name="Throw it away").click()
+    expect(letter).to_be_visible()  # the browser asks for the tick
+    letter.get_by_label("for good").check()
+    letter.get_by_role("button", name="Throw it away").click()
+    expect(page.get_by_role("status").last).to_have_text("1 thrown away.")
+    expect(letter).to_have_count(0)
