@@ -1,5 +1,6 @@
 """A trace as a waterfall: a row for every span, with where its bar stands."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -120,11 +121,23 @@ def _missing(tree: TraceTree, nodes: Sequence[tuple[int, SpanNode]], jobs: Seque
         job_id = node.span.get("tags", {}).get("job.id")
         if node.kind == "CONSUMER" and job_id:
             attempts[job_id] = attempts.get(job_id, 0) + 1
+    if _waits_missing(nodes):
+        missing.append("the queue")
     sampled = [job for job in jobs if job.sampled]
     behind = {job.task for job in sampled if attempts.get(job.id, 0) < _ended(job)}
     still = {f"{job.task}, which is {job.state}" for job in sampled if job.state in _OPEN and job.task not in behind}
     missing += [f"the worker of {each}" for each in sorted(behind | still)]
     return missing
+
+
+def _waits_missing(nodes: Sequence[tuple[int, SpanNode]]) -> bool:
+    """Whether an attempt says how long it waited, and the bar of that wait is not there."""
+    told, drawn = Counter[str](), Counter[str]()
+    for _, node in nodes:
+        above = str(node.span.get("parentId", ""))
+        told[above] += node.kind == "CONSUMER" and "job.queue_time_ms" in node.span.get("tags", {})
+        drawn[above] += not node.kind and node.name.startswith(_WAITS[0])
+    return any(drawn[above] < count for above, count in told.items())
 
 
 def _ended(job: Job) -> int:

@@ -61,6 +61,13 @@ def test_spans_that_lack_are_told_by_whose_they_are(
     assert draw(spans, jobs).missing == missing
 
 
+def test_a_wait_that_is_told_and_not_there_lacks() -> None:
+    """It comes with an earlier batch than the attempt's span, which may arrive later."""
+    told = {**PROCESS, "tags": {"job.id": "j1", "job.queue_time_ms": "77.0"}}
+    assert draw([ROOT, PUBLISH, told], [job()]).missing == ["the queue"]
+    assert draw([ROOT, PUBLISH, WAIT, told], [job()]).missing == []
+
+
 def test_odd_traces_are_drawn_as_far_as_they_go() -> None:
     """Without times, outside of the trace, very many."""
     assert draw([{"traceId": "a", "id": "1"}], []).rows[0].width > 0

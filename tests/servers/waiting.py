@@ -1,12 +1,16 @@
 """Wait for something to become true, without a sleep that is too long or too short."""
 
+import random
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import Final, TypeVar
 
 _T = TypeVar("_T")
+
+_PORTS: Final = (20_000, 32_000)  # Linux gives connections those from 32,768 on
 
 
 def wait_until(predicate: Callable[[], _T | None], what: str, *, seconds: float = 20.0) -> _T:
@@ -24,7 +28,9 @@ def wait_until(predicate: Callable[[], _T | None], what: str, *, seconds: float 
 
 
 def free_port() -> int:
-    """Return a port that nobody uses right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port that nobody uses right now; none of those that connections get, which could take it meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(*_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
