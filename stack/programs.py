@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kombu_zipkin.zipkin import ZipkinClient
 from stack import redis, zipkin
-from stack.supervise import Program
+from stack.running import Program
 
 _DRAIN_SECONDS = "2"
 
@@ -18,14 +18,16 @@ def redis_program(server: Path, port: int, data: Path) -> Program:
     """Return the stack's own Redis."""
     argv = redis.server_argv(server, port, data)
     url = f"redis://127.0.0.1:{port}/0"
-    return Program("redis", argv, lambda: redis.answers(url), wave=2, env=_env({}), log=data / "redis.log")
+    log, memory = data / "redis.log", "its data are on disk"
+    return Program("redis", argv, lambda: redis.answers(url), wave=2, env=_env({}), log=log, memory=memory)
 
 
 def zipkin_program(java: Path, jar: Path, port: int, data: Path, web_url: str) -> Program:
     """Return the stack's own Zipkin, which links to the web app."""
     argv, env = zipkin.server_argv(java, jar, port), _env(zipkin.server_env(web_url))
     url = f"http://127.0.0.1:{port}"
-    return Program("zipkin", argv, lambda: zipkin_is_up(url), wave=2, env=env, log=data / "zipkin.log")
+    log, memory = data / "zipkin.log", "its traces were in memory and are gone"
+    return Program("zipkin", argv, lambda: zipkin_is_up(url), wave=2, env=env, log=log, memory=memory)
 
 
 def worker_program(env: Mapping[str, str], port: int) -> Program:

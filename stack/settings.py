@@ -17,9 +17,17 @@ class StackSettings(ProgramSettings):
         5001, ge=1, le=65535, description="Port of the worker's pages; the next free one if taken."
     )
     relay_port: int = Field(5002, ge=1, le=65535, description="Port of the relay's pages; the next free one if taken.")
+    worker_lease_seconds: float = Field(
+        10.0, ge=2, le=3600, description="The worker's lease, so short that one can watch a killed worker's job return."
+    )
+    relay_claim_after: float = Field(
+        5.0, ge=1, le=3600, description="Seconds after which the relay takes over what a killed one held."
+    )
     stack_redis_port: int = Field(6390, ge=1, le=65535, description="Port of the stack's own Redis.")
     stack_zipkin_port: int = Field(9411, ge=1, le=65535, description="Port of the stack's own Zipkin.")
-    stack_data: Path = Field(Path(".stack"), description="Folder of the stack's own Redis and of the servers' logs.")
+    stack_data: Path = Field(
+        Path(".stack"), description="Folder of the stack's own Redis, the servers' logs and the programs' process ids."
+    )
     stack_cache: Path | None = Field(
         None, description="Folder of Zipkin's jar; without one, kombu-zipkin in the user's cache folder."
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
 from kombu_zipkin.outages import public_address
@@ -33,7 +34,7 @@ class Stack:
     def __init__(self, settings: StackSettings, console: Console) -> None:
         self._settings = settings
         self._console = console
-        self._supervisor = Supervisor(console)
+        self._supervisor = Supervisor(console, self._say, settings.stack_data)
         self._ports = Ports(self._say)
         self._without_zipkin: str | None = None
         self._zipkin_url = settings.zipkin_url or ""
@@ -54,7 +55,12 @@ class Stack:
         self._begin_zipkin(stop)
         if stop.is_set():
             return
-        env = {"REDIS_URL": redis_url, "ZIPKIN_URL": self._zipkin_url}
+        env = {
+            "REDIS_URL": redis_url,
+            "ZIPKIN_URL": self._zipkin_url,
+            "WORKER_LEASE_SECONDS": str(settings.worker_lease_seconds),
+            "RELAY_CLAIM_AFTER": str(settings.relay_claim_after),
+        }
         worker = programs.worker_program(env, self._ports.take("worker", settings.worker_port))
         producer = programs.producer_program(env, web_port)
         for program in (worker, producer):
@@ -92,13 +98,13 @@ class Stack:
             self._console.print(f"  services      {dependencies}", highlight=False, soft_wrap=True)
 
     def watch(self, stop: threading.Event) -> None:
-        """Return when ``stop`` is set.
+        """Keep everything running until ``stop`` is set.
 
         Raises:
-            StackError: A program ended by itself.
+            StackError: A program ends as soon as it is started.
         """
         while not stop.wait(_WATCH_SECONDS):
-            self._supervisor.check()
+            self._supervisor.tend()
 
     def close(self) -> None:
         """Stop everything that this stack started."""
@@ -140,8 +146,7 @@ class Stack:
             )
 
     def _say(self, sentence: str) -> None:
-        self._console.print(f"[bold]{'stack':>8}[/] │ ", end="")
-        self._console.print(sentence, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(f"[bold]{'stack':>8}[/] │ {escape(sentence)}", highlight=False, soft_wrap=True)
 
 
 class _DownloadBar:
@@ -157,7 +162,8 @@ class _DownloadBar:
         return self._told
 
     def __exit__(self, *exc: object) -> None:
-        self._progress.stop()
+        if self._task is not None:
+            self._progress.stop()
 
     def _told(self, fetched: int, total: int) -> None:
         if self._stop.is_set():

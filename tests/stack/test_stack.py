@@ -16,7 +16,7 @@ from stack.ports import Ports
 from stack.redis import find_server, server_version
 from stack.zipkin import find_jar
 from tests.servers import Process, RedisServer, ZipkinServer, wait_until
-from tests.servers.programs import request
+from tests.servers.programs import KOMBU_ZIPKIN, request
 from tests.servers.waiting import free_port
 
 
@@ -41,14 +41,25 @@ def ps(column: str) -> dict[int, str]:
     return {int(pid): value for pid, value in (line.split(maxsplit=1) for line in listed.splitlines())}
 
 
+def process_ids(data: Path) -> dict[str, int]:
+    """Return the process ids that a stack has written down, by program."""
+    return {file.stem: int(file.read_text()) for file in data.glob("*.pid")}
+
+
 @pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
+def data(tmp_path: Path) -> Path:
+    """The stack's folder."""
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def environment(data: Path) -> dict[str, str]:
     """Ports and a data folder of this test's own."""
     ports = {
         name: str(free_port())
         for name in ("PRODUCER_PORT", "WORKER_PORT", "RELAY_PORT", "STACK_REDIS_PORT", "STACK_ZIPKIN_PORT")
     }
-    return {**ports, "STACK_DATA": str(tmp_path / "data"), "COLUMNS": "200"}
+    return {**ports, "STACK_DATA": str(data), "COLUMNS": "200"}
 
 
 @pytest.fixture
@@ -97,14 +108,53 @@ def test_a_stack_that_is_killed_takes_its_programs_along(running: tuple[Process,
     wait_until(lambda: not alive(pids), f"all of {pids} to end", seconds=15)
 
 
-def test_a_program_that_dies_brings_the_rest_down_with_a_sentence(running: tuple[Process, list[int]]) -> None:
-    """Half a system would only confuse."""
+def test_what_is_paused_does_not_hold_up_the_end(running: tuple[Process, list[int]], data: Path) -> None:
+    """A paused program heeds no SIGTERM; the end wakes it, and no process id is left lying about."""
     process, pids = running
-    (worker,) = [pid for pid in pids if ps("args").get(pid, "").strip().endswith("-m worker")]
-    os.kill(worker, signal.SIGKILL)
-    assert process.wait(15) == 1
-    assert "worker ended with signal 9" in process.output
+    assert set(process_ids(data)) == {"redis", "worker", "producer", "relay"}
+    assert set(process_ids(data).values()) <= set(pids)
+    for name in ("worker", "relay", "redis"):
+        os.kill(process_ids(data)[name], signal.SIGSTOP)
+    process.signal(signal.SIGTERM)
+    assert process.wait(9) == 0, process.output
     wait_until(lambda: not alive(pids), f"all of {pids} to end", seconds=2)
+    assert process_ids(data) == {}
+
+
+def test_whatever_is_killed_is_started_again(
+    running: tuple[Process, list[int]], environment: dict[str, str], data: Path, zipkin: ZipkinServer
+) -> None:
+    """All at once, each on its port; what was in Redis is there afterwards, and a new trace is whole."""
+    process, _ = running
+    web_app = f"http://127.0.0.1:{environment['PRODUCER_PORT']}"
+    before, jobs = process_ids(data), request(f"{web_app}/api/jobs")[1]["jobs"]
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    for name in before:
+        again = f"{name} is ready again"
+        wait_until(lambda again=again: again in process.output or not process.is_running, again, seconds=60)  # type: ignore[misc]
+        assert f"{name} was killed by signal 9; starting it again" in process.output
+    after = process_ids(data)
+    assert set(after) == set(before)
+    assert not set(after.values()) & set(before.values())
+    assert len(jobs) == 1
+    assert request(f"{web_app}/api/jobs")[1]["jobs"] == jobs
+    verified = Process([*KOMBU_ZIPKIN, "verify", "--url", web_app, "--zipkin-url", zipkin.url])
+    assert verified.wait(60) == 0, verified.output
+    verified.close()
+
+
+def test_a_program_that_ends_while_all_are_started_ends_the_stack(environment: dict[str, str], data: Path) -> None:
+    """Half a system would only confuse; a process id of a former stack is not believed."""
+    data.mkdir()
+    (data / "relay.pid").write_text("1\n")
+    process = start(environment)
+    pid = wait_until(lambda: process_ids(data).get("zipkin"), "Zipkin's process", seconds=30)
+    os.kill(pid, signal.SIGKILL)
+    assert process.wait(15) == 1
+    assert f"zipkin ended with signal 9; the end of {data / 'zipkin.log'}" in process.output
+    assert process_ids(data) == {}
+    process.close()
 
 
 def test_two_stacks_do_not_share_a_folder(running: tuple[Process, list[int]], environment: dict[str, str]) -> None:
