@@ -100,6 +100,24 @@ def test_a_handler_longer_than_its_lease_keeps_its_message(broker: Broker) -> No
     assert (broker.waiting(), broker.claimed()) == (0, 0)
 
 
+def test_a_long_lease_is_renewed_before_somebody_with_a_shorter_one_takes_it_for_over(broker: Broker) -> None:
+    """A worker that was not told of the others' lease holds what it has."""
+    broker.publish("held")
+    held: list[Any] = []
+    with consumer(broker.connect(visibility_timeout=3600), held.append) as connection:
+        drain(connection, lambda: held)
+        for which in ("the first renewal", "the second"):
+            before = renewed_seconds(broker)
+            wait_until(lambda before=before: renewed_seconds(broker) > before, which, seconds=6)  # type: ignore[misc]
+        held[0].ack()
+
+
+def renewed_seconds(broker: Broker) -> float:
+    """Return when the one claimed message had its last sign of life, by the server's clock."""
+    claimed: Any = broker.client.zrange(broker.prefix + "unacked_index", 0, -1, withscores=True)
+    return float(claimed[0][1])
+
+
 def drain_for(connection: Any, seconds: float) -> None:
     """Drain for a while."""
     end = time.monotonic() + seconds

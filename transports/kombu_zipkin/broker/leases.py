@@ -13,10 +13,13 @@ _log = logging.getLogger(__name__)
 
 _TURN_SECONDS: Final = 0.5
 _RESTORE_SECONDS: Final = 1.0
+_RENEW_SECONDS: Final = 3.0  # at most: another consumer may go by a shorter lease
 
 
 class LeaseKeeper:
-    """Renews each quarter of the lease, restores each second, whatever the traffic. In a forked child it is not there.
+    """Renews each quarter of the lease, and every 3 s at least; restores each second, whatever the traffic.
+
+    In a forked child it is not there.
 
     Args:
         channel: The consumer's; when nobody holds it any more, the thread ends.
@@ -54,7 +57,7 @@ class LeaseKeeper:
         if channel.intake.listener.is_overdue:
             channel.intake.listener.ring()
         channel.claims.recover()
-        if now - self._renewed >= lease / 4:
+        if now - self._renewed >= min(lease / 4, _RENEW_SECONDS):
             for tag in channel.claims.renew():
                 _log.warning("lease of message %s is lost: silent for over %s s, it is delivered again", tag, lease)
             self._renewed = now
