@@ -71,6 +71,31 @@ def test_status_goes_on_until_it_is_interrupted(
     assert run(redis_url, stream, "status", "--watch", "--json").exit_code == 2
 
 
+def test_status_waits_until_all_is_delivered(
+    redis_server: RedisServer, redis_url: str, stream: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not longer than it may; then it says what still waits, and exits 1 though the books close."""
+    run(redis_url, stream, "dead", "replay", "--all")
+    late = run(redis_url, stream, "status", "--wait", "--timeout", "0.1")
+    assert late.exit_code == 1
+    assert "5 spans still wait after 0.1 s" in late.stderr
+    assert "the books close" in late.stdout
+    looks: list[float] = []
+
+    def deliver(seconds: float) -> None:
+        looks.append(seconds)
+        with redis_server.client() as client:
+            gone = 0 if len(looks) == 1 else client.xlen(StreamKeys(stream).stream)
+            client.hincrby(StreamKeys(stream).totals, "delivered", gone and 5)
+            client.xtrim(StreamKeys(stream).stream, maxlen=client.xlen(StreamKeys(stream).stream) - gone)
+
+    monkeypatch.setattr(time, "sleep", deliver)
+    done = run(redis_url, stream, "status", "--wait", "--json")
+    assert (done.exit_code, len(looks)) == (0, 3)
+    assert json.loads(done.stdout)["delivered"] == 5
+    assert run(redis_url, stream, "status", "--wait", "--watch").exit_code == 2
+
+
 def test_dead_letters_are_listed_and_shown(redis_url: str, stream: str) -> None:
     """A page says how to go on."""
     done = run(redis_url, stream, "dead", "list", "--limit", "4")

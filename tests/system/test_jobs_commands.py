@@ -56,6 +56,18 @@ def test_list_filters_and_pages(posted: Posted) -> None:
     assert f"--after {first['next']}" in posted.jobs("list", "--limit", "1")
 
 
+def test_status_counts_jobs_by_state(posted: Posted) -> None:
+    """Every state has its line."""
+    before = json.loads(posted.jobs("status", "--json"))
+    posted.post("do_stuff", "succeeded", seconds=0)
+    posted.post("fail", "dead_lettered")
+    after = json.loads(posted.jobs("status", "--json"))
+    assert list(after) == ["queued", "running", "waiting", "succeeded", "dead_lettered"]
+    grown = {state: after[state] - before[state] for state in after if after[state] != before[state]}
+    assert grown == {"succeeded": 1, "dead_lettered": 1}
+    assert f"dead-lettered {after['dead_lettered']}\n" in posted.jobs("status")
+
+
 def test_show_tells_every_attempt(posted: Posted) -> None:
     """And result, error, traceback."""
     job_id = posted.post("flaky", "succeeded", failures=1)

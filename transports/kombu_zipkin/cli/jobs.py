@@ -1,4 +1,4 @@
-"""``kombu-zipkin jobs``: list, show, retry, and the dead letters below ``dead``."""
+"""``kombu-zipkin jobs``: status, list, show, retry, and the dead letters below ``dead``."""
 
 import json
 import sys
@@ -27,6 +27,25 @@ def jobs() -> None:
 
 
 jobs.add_command(dead)
+
+
+@jobs.command()
+@job_options
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def status(as_json: bool, **options: str | None) -> None:
+    """Say how many jobs are in each state, as far as their records are kept.
+
+    \b
+    Example:
+        kombu-zipkin jobs status
+    """
+    with opened(options) as found:
+        counts = {state.value: number for state, number in found.records.counts().items()}
+    if as_json:
+        print(json.dumps(counts))
+        return
+    for state, number in counts.items():
+        print(f"{state.replace('_', '-'):13} {number}")
 
 
 @jobs.command("list")

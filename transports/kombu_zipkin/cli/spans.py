@@ -20,6 +20,7 @@ from kombu_zipkin.runtime import load
 from kombu_zipkin.spans import Ledger, ProducerBooks, read_ledger
 
 _WATCH_SECONDS: Final = 2.0
+_WAIT_SECONDS: Final = 0.5
 _OUT: Final = ("delivered", "trimmed", "dead", "purged", "dead_trimmed")
 _MEANING: Final = {
     "appended": "taken over by Redis",
@@ -40,25 +41,35 @@ def spans() -> None:
 @redis_options
 @click.option("--json", "as_json", is_flag=True, help="Print the books as JSON.")
 @click.option("--watch", is_flag=True, help="Go on, every two seconds, until Ctrl-C.")
-def status(as_json: bool, watch: bool, **options: str | None) -> None:
+@click.option("--wait", is_flag=True, help="Wait until no span waits any more; exit 1 if some do after all.")
+@click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
+def status(as_json: bool, watch: bool, wait: bool, timeout: float, **options: str | None) -> None:
     """Print the books: where every span is that Redis ever acknowledged. Exit 1 when they do not close.
 
     \b
     Example:
         kombu-zipkin spans status --redis-url redis://localhost
     """
-    if as_json and watch:
-        raise click.UsageError("--json prints the books once: leave --watch out")
+    if watch and (as_json or wait):
+        raise click.UsageError("--watch goes on until Ctrl-C: leave --json and --wait out")
     with one_sentence():
         settings = load(SpansSettings, **options)
-        ledger = _read(settings)
+        ledger = _wait(settings, timeout) if wait else _read(settings)
         if watch:
             ledger = _watch(settings, ledger)
     if as_json:
         print(json.dumps(as_plain(ledger)))
     elif not watch:
         Console(highlight=False).print(_drawn(ledger))
-    sys.exit(0 if is_closed(ledger) else FAILED)
+    left = open_spans(ledger) if wait else 0
+    if left:
+        print(f"kombu-zipkin: {left} spans still wait after {timeout:g} s; do relay and Zipkin run?", file=sys.stderr)
+    sys.exit(0 if is_closed(ledger) and not left else FAILED)
+
+
+def open_spans(ledger: Ledger) -> int:
+    """Return how many spans are on their way: in the stream, or held by a producer that lives."""
+    return ledger.waiting + sum(max(0, each.held) for each in ledger.producers)
 
 
 def is_closed(ledger: Ledger) -> bool:
@@ -109,6 +120,18 @@ def faults(ledger: Ledger) -> Iterator[str]:
 
 def _read(settings: SpansSettings) -> Ledger:
     return read_ledger(settings.redis_url, stream=settings.spans_stream)
+
+
+def _wait(settings: SpansSettings, timeout: float) -> Ledger:
+    """Read the books until nothing is open in two looks that follow each other: a producer may not have sent yet."""
+    until = time.monotonic() + timeout
+    ledger, quiet = _read(settings), 0
+    with Console(stderr=True).status("") as shown:
+        while (quiet := 0 if open_spans(ledger) else quiet + 1) < 2 and time.monotonic() < until:
+            shown.update(f"{open_spans(ledger)} spans wait")
+            time.sleep(_WAIT_SECONDS)
+            ledger = _read(settings)
+    return ledger
 
 
 def _watch(settings: SpansSettings, ledger: Ledger) -> Ledger:
