@@ -21,7 +21,7 @@ class StackSettings(ProgramSettings):
         10.0, ge=2, le=3600, description="The worker's lease, so short that one can watch a killed worker's job return."
     )
     relay_claim_after: float = Field(
-        5.0, ge=1, le=3600, description="Seconds after which the relay takes over what a killed one held."
+        3.0, ge=1, le=3600, description="Seconds after which the relay takes over what a killed one held."
     )
     stack_redis_port: int = Field(6390, ge=1, le=65535, description="Port of the stack's own Redis.")
     stack_zipkin_port: int = Field(9411, ge=1, le=65535, description="Port of the stack's own Zipkin.")

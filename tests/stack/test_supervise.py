@@ -1,5 +1,7 @@
 """Programs that end: started again, until it is clear that they cannot run."""
 
+import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -9,9 +11,14 @@ import pytest
 from rich.console import Console
 
 from stack.errors import StackError
+from stack.java import find_java
+from stack.programs import zipkin_program
 from stack.running import Program
+from stack.settings import StackSettings
 from stack.supervise import Supervisor
+from stack.zipkin import find_jar
 from tests.servers import wait_until
+from tests.servers.waiting import free_port
 
 
 @pytest.fixture
@@ -82,6 +89,16 @@ def test_one_that_cannot_run_is_given_up_with_a_sentence(
     assert (tmp_path / "starts").read_text() == 6 * "begun\n"
     assert said.count("some ended with exit code 1; starting it again") == 5
     assert not (tmp_path / "some.pid").exists()
+
+
+def test_it_is_said_that_zipkin_forgets_its_traces(supervisor: Supervisor, said: list[str], tmp_path: Path) -> None:
+    """It keeps them in memory here; everything else outlives a kill."""
+    settings = StackSettings()
+    jar = find_jar(settings.stack_cache, settings.stack_maven_url, lambda fetched, total: None)
+    supervisor.start(zipkin_program(find_java(), jar, free_port(), tmp_path, "http://localhost:5000"))
+    os.kill(int((tmp_path / "zipkin.pid").read_text()), signal.SIGKILL)
+    wait_until(tended(supervisor, lambda: bool(said)), "what is said")
+    assert said == ["zipkin was killed by signal 9; starting it again: its traces were in memory and are gone"]
 
 
 def test_none_may_end_while_they_are_started(supervisor: Supervisor, said: list[str], tmp_path: Path) -> None:
