@@ -1,5 +1,6 @@
 """``python -m producer``: serve the web app until SIGTERM."""
 
+import logging
 import sys
 import threading
 
@@ -24,6 +25,7 @@ def main() -> int:
     try:
         settings = load(ProducerSettings)
         configure_logging(settings.log_level, TraceLogFilter())
+        logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns when a request waits a millisecond
         metrics = Metrics()
         spans = RedisStreamTransport(settings.redis_url, stream=settings.spans_stream)
         metrics.watch_spans(spans.counts)
