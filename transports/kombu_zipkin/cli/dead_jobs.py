@@ -99,7 +99,7 @@ def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run:
             return
         with bar("replay") as progress:
             went, stayed = each_of(letters, found.dead.replay, progress)
-    print(f"{_number(went)} went back into their queues")
+    print(f"{_number(went)} went back into {'its queue' if went == 1 else 'their queues'}")
     if stayed:
         print(f"kombu-zipkin: {_number(stayed)} stayed: no jobs, or gone meanwhile", file=sys.stderr)
         sys.exit(FAILED)
