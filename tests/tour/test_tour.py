@@ -63,6 +63,12 @@ class Tour:
         )
         return printed
 
+    @property
+    def warnings(self) -> list[str]:
+        """What waitress has warned of in the first terminal: a person who looks for faults would take it for one."""
+        said = self._stack.output.splitlines() if self._stack is not None else []
+        return [line for line in said if "WARNING waitress" in line]
+
     def is_over(self) -> bool:
         """Whether the stack ended in good order, its programs with it."""
         return self._stack is not None and self._stack.wait(15) == 0 and not list(self._folder.glob("*.pid"))
@@ -131,6 +137,7 @@ def test_every_command_of_the_tour_does_what_it_shows_and_nothing_is_lost(tour: 
         for address in re.findall(r"\S+", printed) if step.command.startswith("echo http") else ():
             assert request(address)[0] == 200, address
     assert tour.is_over()
+    assert tour.warnings == []
 
 
 def assert_nothing_is_lost(tour: Tour, posted: int) -> None:
