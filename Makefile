@@ -13,7 +13,7 @@ demo: $(VENV)/demo-installed
 	@$(VENV)/bin/python -m stack $(ARGS)
 
 test: $(VENV)/test-installed
-	@$(VENV)/bin/python -m pytest $(ARGS)
+	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 $(VENV)/%-installed: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo "installing the packages of '$*' into $(VENV), a minute or two the first time"

@@ -52,7 +52,7 @@ class Access:
     def _check(self) -> ResponseReturnValue | None:
         if request.path.startswith(_OPEN) or self._is_known():
             return None
-        if wants_json() or request.path == "/demo":
+        if wants_json():
             raise Unauthorized("This web app asks for its access token: send it as Authorization: Bearer …")
         if request.method == "GET" and not request.headers.get("X-Part"):
             return redirect(url_for("login"), 303)

@@ -10,14 +10,16 @@ function openDetails(element) {
 
 function replace(element, html) {
   const open = openDetails(element);
-  const focused = document.activeElement && element.contains(document.activeElement) ? document.activeElement.id : "";
+  const within = element.contains(document.activeElement);
+  const focused = within ? document.activeElement.id : "";
   element.innerHTML = html;
   for (const id of open) {
     const details = document.getElementById(id);
     if (details) details.open = true;
   }
   tellTimes();
-  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+  // what had the focus has it again; if it is gone, the part has it, so that Tab goes on from there
+  if (within) (document.getElementById(focused) || element).focus({ preventScroll: true });
 }
 
 function say(sentence) {
@@ -66,4 +68,7 @@ function tellTimes() {
 
 setInterval(tellTimes, 1000);
 tellTimes();
-for (const element of document.querySelectorAll("[data-poll]")) poll(element);
+for (const element of document.querySelectorAll("[data-poll]")) {
+  element.tabIndex = -1;
+  poll(element);
+}

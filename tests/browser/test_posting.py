@@ -84,13 +84,30 @@ def test_the_demo_is_a_button(page: Page) -> None:
     ]
 
 
+def test_the_focus_stays_while_the_board_is_renewed(page: Page, system: Programs) -> None:
+    """On the same job's link; and on the table when it is gone, so that Tab goes on from there."""
+    _, job = system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 0}})
+    page.goto("/")
+    link = page.locator(f"#job-{job['id']}")
+    link.focus()
+    system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 0}})
+    expect(page.locator("#jobs tbody tr").nth(1).locator("a").first).to_have_id(f"job-{job['id']}")
+    expect(link).to_be_focused()
+    page.evaluate("document.activeElement.id = 'gone'")
+    system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 0}})
+    expect(page.locator("#jobs")).to_be_focused()
+
+
 def test_a_job_is_posted_by_keyboard_alone(page: Page) -> None:
     """From the top of the page to the job's own, with Tab, Enter and what is typed."""
     page.goto("/")
-    for _ in range(200):
+    focused = None
+    for _ in range(300):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.id") == "do_stuff-seconds":
+        focused = page.evaluate("document.activeElement.id")
+        if focused == "do_stuff-seconds":
             break
+    assert focused == "do_stuff-seconds"
     page.keyboard.type("0.01")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/jobs/\w+$"))
