@@ -1,5 +1,6 @@
 # make demo   everything on this machine, a first trace, then the addresses     (ARGS=--verify: exit 0 if it was whole)
 # make test   every test and check                                             (ARGS="-k b3": some of them)
+# make docs   the documentation site, into build/site                          (ARGS=serve: show it while it is written)
 # make lock   write requirements.lock anew
 
 VENV := .venv
@@ -7,13 +8,17 @@ PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11 py
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: demo test lock clean
+.PHONY: demo test docs lock clean
 
 demo: $(VENV)/demo-installed
 	@$(VENV)/bin/python -m stack $(ARGS)
 
 test: $(VENV)/test-installed
 	@$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+docs: $(VENV)/docs-installed
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/python -m mkdocs $(if $(ARGS),$(ARGS),build --quiet)
+	@$(if $(ARGS),,echo "build/site/index.html")
 
 $(VENV)/%-installed: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@echo "installing the packages of '$*' into $(VENV), a minute or two the first time"

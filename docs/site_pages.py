@@ -1,0 +1,35 @@
+"""Pages of the documentation site that stand elsewhere in the checkout: the README is its first page."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+_ROOT: Final = Path(__file__).parents[1]
+_PAGES: Final = {"README.md": "index.md", "CHANGELOG.md": "changelog.md"}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages."""
+    for source, page in _PAGES.items():
+        text = (_ROOT / source).read_text()
+        files.append(File.generated(config, page, content=text.replace("](docs/", "](").replace('"docs/', '"')))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Have links to them lead to the pages."""
+    return re.sub(r"\]\(\.\./([A-Z]+\.md)", lambda found: f"]({_PAGES[found[1]]}", markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Set the examples of the commands' help apart, as the terminal does."""
+    return re.sub(r"<p>Example:\s*(.*?)</p>", _example, html, flags=re.DOTALL)
+
+
+def _example(found: re.Match[str]) -> str:
+    lines = "\n".join(line.strip() for line in found[1].splitlines())
+    return f"<p>Example:</p><pre><code>{lines}</code></pre>"
