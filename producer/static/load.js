@@ -11,6 +11,13 @@ class Load {
     this.words = this.shown.querySelector("[role=status]");
     this.start = form.querySelector("[data-start]");
     this.stop = form.querySelector("[data-stop]");
+    const many = form.querySelector(".load");
+    many.hidden = false; // without this script it would do nothing
+    many.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target.tagName !== "INPUT") return;
+      event.preventDefault(); // or the form would post one job
+      this.start.click();
+    });
     this.start.addEventListener("click", () => this.run());
     this.stop.addEventListener("click", () => { this.stopped = true; });
   }
