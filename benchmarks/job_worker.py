@@ -1,11 +1,10 @@
 """A worker of eight threads; ``stamp`` prints how many microseconds have passed since the job was published."""
 
-import signal
 import sys
-import threading
 import time
 
 from kombu_zipkin.jobs import JobConsumer, task
+from kombu_zipkin.runtime import stop_on_signals
 from kombu_zipkin.spans import RedisStreamTransport
 from kombu_zipkin.tracing import Tracer
 
@@ -31,8 +30,7 @@ def stamp(sent_ns: int) -> None:
 
 def main(url: str) -> None:
     """Work until SIGTERM."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    stop = stop_on_signals()
     spans = RedisStreamTransport(url, max_spans=10**6, budget_bytes=None)
     JobConsumer(url, Tracer("worker", spans, host="10.0.0.1"), [noop, wait, stamp], concurrency=THREADS).run(stop)
     spans.close(5)

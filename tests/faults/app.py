@@ -6,10 +6,8 @@ slot and their number, so that each can be looked for. SIGTERM ends it in good o
 
 import mmap
 import os
-import signal
 import struct
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from typing import Final
 from py_zipkin import Kind
 from py_zipkin.encoding import Span, create_endpoint
 
+from kombu_zipkin.runtime import stop_on_signals
 from kombu_zipkin.spans import RedisStreamTransport
 
 SPANS: Final = 4  # of a trace
@@ -100,13 +99,12 @@ def make_trace(run: int, slot: int, first: int) -> list[Span]:
 
 def main(url: str, path: Path, slot: int, run: int, pause: float) -> None:
     """Hand over trace after trace; with an even slot a forked child does so too, in the slot after it."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     transport = RedisStreamTransport(url)
     child = 0
     if slot % 2 == 0:
         child = os.fork()
         slot += child == 0
+    stop = stop_on_signals()
     with _counting(path, slot) as numbers:
         numbers[2], number = os.getpid(), 0
         while not stop.wait(pause):

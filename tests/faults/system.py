@@ -131,7 +131,8 @@ class System:
         """End the apps in good order, let everything drain, and end the relays."""
         self.proxy.mode = "pass"
         for slot, process in self._apps:
-            wait_until(lambda slot=slot: self.tally(slot + 1).pid, "the app to have begun", seconds=30)  # type: ignore[misc]
+            for each in (slot, slot + 1):
+                wait_until(lambda each=each: self.tally(each).pid, "the app to have begun", seconds=30)  # type: ignore[misc]
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.tally(slot + 1).pid, signal.SIGTERM)
             assert process.stop(40) == 0, process.output

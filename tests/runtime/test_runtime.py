@@ -90,6 +90,18 @@ def test_the_second_signal_ends_a_program_at_once() -> None:
     process.close()
 
 
+def test_a_signal_is_obeyed_whatever_the_main_thread_is_at() -> None:
+    """Such as the moment in which it has the event's lock, on the way into a wait; it had it for ever then."""
+    script = (
+        "import os, signal, time; from kombu_zipkin.runtime import stop_on_signals; stop = stop_on_signals()\n"
+        "with stop._cond:\n    os.kill(os.getpid(), signal.SIGTERM); time.sleep(0.2)\n"
+        "raise SystemExit(0 if stop.wait(5) else 1)"
+    )
+    process = Process([sys.executable, "-c", script])
+    assert process.wait(15) == 0
+    process.close()
+
+
 @pytest.mark.parametrize("extra", ["pydantic_settings", "urllib3", "pydantic"])
 def test_a_missing_extra_is_one_sentence_with_the_pip_line(extra: str) -> None:
     """Whoever installed the base alone learns what to install."""
