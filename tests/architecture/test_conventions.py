@@ -103,11 +103,11 @@ def test_no_file_names_a_package_registry() -> None:
 
 
 DOORS = {
-    "kombu": {"broker", "messaging", "jobs"},
+    "kombu": {"broker", "messaging", "jobs", "examples"},
     "prometheus_client": {"runtime"},
     "urllib3": {"zipkin"},
     "isal": {"spans"},
-    "flask": {"producer"},
+    "flask": {"producer", "examples"},
 }
 
 
