@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kombu_zipkin.jobs import Job, JobState
-from kombu_zipkin.zipkin import SpanNode, TraceTree
+from kombu_zipkin.zipkin import Bar, SpanNode, Timeline, TraceTree
 
-_WAITS: Final = ("wait in ", "back off")
 _COLOURS: Final = 6
 _LEAST_PERCENT: Final = 0.3  # a bar that can be seen
 _ROWS: Final = 500
@@ -79,45 +78,42 @@ def draw(spans: Iterable[Mapping[str, Any]], jobs: Sequence[Job]) -> Waterfall:
         jobs: The trace's jobs, to tell whether all of their spans are there.
     """
     tree = TraceTree.of(spans)
-    nodes = list(tree.walk())
-    begun, whole = tree.started_us, max(1, tree.ended_us - tree.started_us)
-    services: dict[str, int] = {}
-    for _, node in nodes:
-        services.setdefault(node.service, len(services) % _COLOURS)
-    rows = [_row(depth, node, begun, whole, services[node.service]) for depth, node in nodes[:_ROWS]]
-    return Waterfall(rows, services, whole / 1000, max(0, len(nodes) - _ROWS), _missing(tree, nodes, jobs))
+    line = Timeline.of(tree)
+    services = {service: number % _COLOURS for service, number in line.services.items()}
+    rows = [_row(bar, services[bar.node.service]) for bar in line.bars[:_ROWS]]
+    nodes = [bar.node for bar in line.bars]
+    return Waterfall(rows, services, line.took_ms, max(0, len(nodes) - _ROWS), _missing(tree, nodes, jobs))
 
 
-def _row(depth: int, node: SpanNode, begun_us: int, whole_us: int, colour: int) -> Row:
-    width = max(_LEAST_PERCENT, 100 * node.duration_us / whole_us)
-    left = min(100 * (node.started_us - begun_us) / whole_us, 100 - _LEAST_PERCENT)
+def _row(bar: Bar, colour: int) -> Row:
+    node = bar.node
+    left = min(100 * bar.left, 100 - _LEAST_PERCENT)
     tags = {str(name): str(value) for name, value in node.span.get("tags", {}).items()}
     return Row(
         id=str(node.span.get("id", "")),
-        depth=depth,
+        depth=bar.depth,
         service=node.service,
         name=node.name,
         kind=node.kind,
-        is_wait=not node.kind and node.name.startswith(_WAITS),
+        is_wait=node.is_wait,
         colour=colour,
         left=round(left, 3),
-        width=round(min(width, 100 - left), 3),
-        starts_ms=(node.started_us - begun_us) / 1000,
-        took_ms=node.duration_us / 1000,
+        width=round(min(max(_LEAST_PERCENT, 100 * bar.width), 100 - left), 3),
+        starts_ms=bar.starts_ms,
+        took_ms=bar.took_ms,
         error=node.error,
         job_id=tags.get("job.id"),
         tags=tags,
     )
 
 
-def _missing(tree: TraceTree, nodes: Sequence[tuple[int, SpanNode]], jobs: Sequence[Job]) -> list[str]:
+def _missing(tree: TraceTree, nodes: Sequence[SpanNode], jobs: Sequence[Job]) -> list[str]:
     """Say whose spans have not come: a span's whose parent is not there, those of attempts, those of open jobs."""
     missing = []
-    orphans = [node for node in tree.roots if node.span.get("parentId")]
-    if orphans:
-        missing.append(f"whoever called {', '.join(sorted({node.service or 'a service' for node in orphans}))}")
+    if tree.orphans:
+        missing.append(f"whoever called {', '.join(sorted({node.service or 'a service' for node in tree.orphans}))}")
     attempts: dict[str, int] = {}
-    for _, node in nodes:
+    for node in nodes:
         job_id = node.span.get("tags", {}).get("job.id")
         if node.kind == "CONSUMER" and job_id:
             attempts[job_id] = attempts.get(job_id, 0) + 1

@@ -7,7 +7,7 @@ import pytest
 from kombu_zipkin.errors import ConfigurationError, ZipkinRefused, ZipkinUnavailable
 from kombu_zipkin.spans import compress, encode, join
 from kombu_zipkin.tracing import new_trace_id
-from kombu_zipkin.zipkin import TraceTree, ZipkinClient, ZipkinLinks
+from kombu_zipkin.zipkin import Timeline, TraceTree, ZipkinClient, ZipkinLinks
 from tests.servers import ZipkinServer
 from tests.spans.making import make_spans
 
@@ -46,7 +46,9 @@ def test_nobody_there_is_unavailable() -> None:
         ZipkinClient("http://127.0.0.1:1").post(b"")
 
 
-@pytest.mark.parametrize("url", ["zipkin:9411", "ftp://zipkin", "", "http://"])
+@pytest.mark.parametrize(
+    "url", ["zipkin:9411", "ftp://zipkin", "", "http://", "http://x:y", "http://[x", "http://x:99999"]
+)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     """When the client is made."""
     with pytest.raises(ConfigurationError, match="expected http://host:port"):
@@ -88,3 +90,34 @@ def test_a_tree_survives_a_span_that_is_its_own_parent() -> None:
     """Somebody else's mistake."""
     assert [node.name for _, node in TraceTree.of([span("a", "a", 1)]).walk()] == ["a"]
     assert TraceTree.of([]).ended_us == 0
+
+
+def test_a_chain_deeper_than_the_stack_is_walked() -> None:
+    """Jobs that post jobs may go on for long."""
+    spans = [span(str(number), str(number - 1) if number else None, number + 1) for number in range(3000)]
+    assert [depth for depth, _ in TraceTree.of(spans).walk()] == list(range(3000))
+
+
+def test_a_timeline_places_bars_as_shares_of_the_whole() -> None:
+    """Services are numbered as they come; who has no timestamp stands at the beginning."""
+    a, worker = {"localEndpoint": {"serviceName": "web"}}, {"localEndpoint": {"serviceName": "worker"}}
+    spans = [
+        span("a", None, 1000, **a),
+        span("b", "a", 1030, **worker),
+        span("c", "a", 0, **a),
+        span("x", "gone", 1015),
+    ]
+    line = Timeline.of(TraceTree.of(spans))
+    assert [(bar.node.name, bar.depth, bar.left, bar.width) for bar in line.bars] == [
+        ("a", 0, 0.0, 0.25), ("c", 1, 0.0, 0.25), ("b", 1, 0.75, 0.25), ("x", 0, 0.375, 0.25),
+    ]  # fmt: skip
+    assert line.services == {"web": 0, "worker": 1, "": 2}
+    assert (line.took_ms, line.bars[2].starts_ms, line.bars[2].took_ms) == (0.04, 0.03, 0.01)
+    assert Timeline.of(TraceTree.of([])).bars == []
+
+
+def test_a_tree_names_the_roots_whose_parent_is_missing() -> None:
+    """And knows which spans are waits."""
+    tree = TraceTree.of([span("a", None, 10), span("x", "gone", 15), {**span("w", "a", 11), "name": "wait in jobs"}])
+    assert [node.name for node in tree.orphans] == ["x"]
+    assert [node.name for _, node in tree.walk() if node.is_wait] == ["wait in jobs"]

@@ -13,3 +13,12 @@ def public_address(url: str) -> str:
     except ValueError:
         return "<not a URL>"
     return f"{parts.scheme}://{host}{parts.path}" if parts.scheme else "<not a URL>"
+
+
+def is_http_address(url: str) -> bool:
+    """Whether a URL names a server: ``http://host`` or ``https://host``, with a port or without."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -7,8 +7,9 @@ except ImportError as error:  # pragma: no cover - needs an environment without 
 
 from kombu_zipkin.zipkin.client import Answer, Dependency, ZipkinClient
 from kombu_zipkin.zipkin.links import ZipkinLinks
+from kombu_zipkin.zipkin.timeline import Bar, Timeline
 from kombu_zipkin.zipkin.tree import SpanNode, TraceTree
 
 del _urllib3
 
-__all__ = ["Answer", "Dependency", "SpanNode", "TraceTree", "ZipkinClient", "ZipkinLinks"]
+__all__ = ["Answer", "Bar", "Dependency", "SpanNode", "Timeline", "TraceTree", "ZipkinClient", "ZipkinLinks"]

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from kombu_zipkin.errors import ConfigurationError, ZipkinRefused, ZipkinUnavailable
-from kombu_zipkin.outages import public_address
+from kombu_zipkin.outages import is_http_address, public_address
 
 JsonSpan = dict[str, Any]
 """A span as Zipkin's API writes it."""
@@ -77,14 +77,13 @@ class ZipkinClient:
         token: str | None = None,
         ca_file: str | None = None,
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        if not is_http_address(url):
             shown = public_address(url) if "@" in url else repr(url)
             raise ConfigurationError(f"Zipkin URL: expected http://host:port, got {shown}")
         if ca_file is not None and not Path(ca_file).is_file():
             raise ConfigurationError(f"Zipkin's CA file: expected a file of certificates, found none at {ca_file}")
         self._base = public_address(url).rstrip("/").removesuffix("/zipkin")
-        self._headers = {**_NOT_TRACED, **_credentials(parts, token)}
+        self._headers = {**_NOT_TRACED, **_credentials(urlsplit(url), token)}
         limits = urllib3.Timeout(connect=min(2.0, timeout), total=timeout)
         self._pool = urllib3.PoolManager(
             retries=False, timeout=limits, maxsize=connections, headers=self._headers, ca_certs=ca_file

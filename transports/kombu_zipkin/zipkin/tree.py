@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
+
+_WAITS: Final = ("wait in ", "back off")
 
 
 @dataclass(slots=True)
@@ -48,11 +50,18 @@ class SpanNode:
         value = self.span.get("tags", {}).get("error")
         return None if value is None else str(value)
 
-    def walk(self, depth: int = 0) -> Iterator[tuple[int, "SpanNode"]]:
+    @property
+    def is_wait(self) -> bool:
+        """Whether it is time in a queue, or before another attempt."""
+        return not self.kind and self.name.startswith(_WAITS)
+
+    def walk(self) -> Iterator[tuple[int, "SpanNode"]]:
         """Yield this node and all below it, each with its depth, in the order they are drawn."""
-        yield depth, self
-        for child in self.children:
-            yield from child.walk(depth + 1)
+        ahead = [(0, self)]  # no recursion: a chain of jobs may be deeper than Python's stack
+        while ahead:
+            depth, node = ahead.pop()
+            yield depth, node
+            ahead += [(depth + 1, child) for child in reversed(node.children)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +92,14 @@ class TraceTree:
             yield from root.walk()
 
     @property
+    def orphans(self) -> tuple[SpanNode, ...]:
+        """The roots that name a parent which is not there: it has not arrived, or never will."""
+        return tuple(node for node in self.roots if node.span.get("parentId"))
+
+    @property
     def started_us(self) -> int:
-        """Epoch microseconds of the earliest span; 0 for none."""
-        return min((node.started_us for _, node in self.walk()), default=0)
+        """Epoch microseconds of the earliest span that has a timestamp; 0 for none."""
+        return min((node.started_us for _, node in self.walk() if node.started_us), default=0)
 
     @property
     def ended_us(self) -> int:
