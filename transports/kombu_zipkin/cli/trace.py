@@ -1,22 +1,24 @@
 """``kombu-zipkin trace``."""
 
-import json
 import re
-import sys
-from typing import Final
+import time
+from typing import Any, Final
 from urllib.parse import quote
 
 import click
-from rich.console import Console
-from rich.text import Text
 
-from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.errors import fail, one_sentence
+from kombu_zipkin.cli.screen import console, json_option, print_json
+from kombu_zipkin.cli.waterfall import ASCII, BLOCKS, drawn, plain
 from kombu_zipkin.cli.web_app import WebApp
 from kombu_zipkin.errors import InvalidJob, Unavailable
-from kombu_zipkin.zipkin import SpanNode, TraceTree, ZipkinClient
+from kombu_zipkin.outages import public_address
+from kombu_zipkin.zipkin import TraceTree, ZipkinClient
 
 _TRACE_ID: Final = re.compile("[0-9a-f]{16}|[0-9a-f]{32}")
 _JOB_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.25
+_QUIET_SECONDS: Final = 1.0  # spans come within about a second of each other
 
 
 @click.command()
@@ -25,67 +27,100 @@ _JOB_SECONDS: Final = 3.0
 @click.option(
     "--url", default="http://localhost:5000", show_default=True, envvar="KOMBU_ZIPKIN_URL", help="The web app."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print Zipkin's JSON.")
-def trace(trace_id: str, zipkin_url: str, url: str, as_json: bool) -> None:
-    """Draw a trace, by its id or by that of one of its jobs: start, duration, service, kind and name of every span.
+@click.option(
+    "--wait", type=click.FloatRange(0), metavar="SECONDS", help="Wait for it to arrive whole; exit 1 if it has not."
+)
+@click.option("--width", type=click.IntRange(40, 1000), metavar="N", help="Columns, instead of the terminal's.")
+@json_option
+def trace(trace_id: str, zipkin_url: str, url: str, wait: float | None, width: int | None, as_json: bool) -> None:
+    """Draw a trace, by its id or by that of one of its jobs: a bar for every span, from its start to its end.
+
+    Time in a queue is hatched, errors are red and have a line of their own. In a pipe, without --width, it is start,
+    duration and tree alone, a line a span. --json prints what Zipkin has.
 
     \b
     Example:
         kombu-zipkin trace 6a9f3c2ad1b0e7f8c3d4e5f60718293a
+        kombu-zipkin trace 0a056a4d9bfa493b92ac7bbc68fcd330 --wait 10
     """
     with one_sentence():
         zipkin = ZipkinClient(zipkin_url)
-        spans = zipkin.trace(trace_id) if _TRACE_ID.fullmatch(trace_id) else None
-        if not spans:
-            own = _trace_of_job(url, trace_id)
-            spans = zipkin.trace(own) if own else None
+        looked = _Looked(zipkin, WebApp(url, timeout=_JOB_SECONDS), trace_id)
+        is_whole = looked.wait(wait) if wait is not None else True
+        spans = looked.spans or looked.look()
     if not spans:
-        print(
-            f"kombu-zipkin: Zipkin has no trace {trace_id}, nor one of such a job (yet); a span takes about a second "
-            "to arrive",
-            file=sys.stderr,
+        where = public_address(zipkin_url)
+        fail(
+            f"Zipkin on {where} has no trace {trace_id}, nor one of such a job (yet); a span takes about a second to "
+            "arrive: --wait 10"
         )
-        sys.exit(FAILED)
     if as_json:
-        print(json.dumps(spans))
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    for line in draw(TraceTree.of(spans)):
-        console.print(line)
+        print_json(spans)
+    else:
+        _print(spans, width)
+    if not is_whole:
+        fail(f"the trace was not whole after {wait:g} s; to look for the cause: kombu-zipkin doctor")
 
 
-def _trace_of_job(url: str, job_id: str) -> str | None:
-    """Ask the web app for a job's trace; None where there is no such job, or no web app and it may be a trace's id.
+def _print(spans: list[dict[str, Any]], width: int | None) -> None:
+    to, tree = console(), TraceTree.of(spans)
+    lines = plain(tree)
+    if width is not None or to.is_terminal:
+        ink = ASCII if to.options.ascii_only else BLOCKS
+        lines = drawn(tree, str(spans[0].get("traceId", "")), width or to.width, ink)
+    for line in lines:
+        to.print(line, soft_wrap=True)
 
-    Raises:
-        Unavailable: There is no web app, and it is no trace's id.
+
+class _Looked:
+    """Looks for a trace by its own id, or by a job's.
+
+    Args:
+        zipkin: Has the traces.
+        app: Knows the jobs.
+        wanted: The id.
     """
-    try:
-        job: dict[str, str | None] = WebApp(url, timeout=_JOB_SECONDS).get(f"/api/jobs/{quote(job_id, safe='')}")
-        return job["trace_id"]
-    except Unavailable as error:
-        if _TRACE_ID.fullmatch(job_id):
+
+    def __init__(self, zipkin: ZipkinClient, app: WebApp, wanted: str) -> None:
+        self._zipkin = zipkin
+        self._app = app
+        self._wanted = wanted
+        self.spans: list[dict[str, Any]] | None = None
+
+    def look(self) -> list[dict[str, Any]] | None:
+        """Return the spans that Zipkin has now; None for none.
+
+        Raises:
+            Unavailable: Zipkin does not answer; or no web app does, and it is no trace's id.
+        """
+        self.spans = self._zipkin.trace(self._wanted) if _TRACE_ID.fullmatch(self._wanted) else None
+        if not self.spans:
+            own = self._trace_of_job()
+            self.spans = self._zipkin.trace(own) if own else None
+        return self.spans
+
+    def wait(self, seconds: float) -> bool:
+        """Look until every parent is there and nothing more comes; returns whether that was in time."""
+        until, count, since = time.monotonic() + seconds, 0, time.monotonic()
+        while True:
+            found, now = self.look() or [], time.monotonic()
+            if len(found) != count:
+                count, since = len(found), now
+            if found and not TraceTree.of(found).orphans and now - since >= _QUIET_SECONDS:
+                return True
+            if now >= until:
+                return False
+            time.sleep(_LOOK_SECONDS)
+
+    def _trace_of_job(self) -> str | None:
+        """Ask the web app for a job's trace; None for no such job, or no web app where it may be a trace's id."""
+        try:
+            job: dict[str, str | None] = self._app.get(f"/api/jobs/{quote(self._wanted, safe='')}")
+            return job["trace_id"]
+        except Unavailable as error:
+            if _TRACE_ID.fullmatch(self._wanted):
+                return None
+            expected = f"trace id: expected 16 or 32 lower-hex characters, got {self._wanted!r:.60}"
+            raise Unavailable(f"{expected}; for a job's id ask the web app: {error}") from error
+        except (InvalidJob, KeyError, TypeError):
             return None
-        said = f"trace id: expected 16 or 32 lower-hex characters, got {job_id!r:.60}; for a job's id ask the web app: "
-        raise Unavailable(f"{said}{error}") from error
-    except (InvalidJob, KeyError, TypeError):
-        return None
-
-
-def draw(tree: TraceTree) -> list[Text]:
-    """Return a line for every span: milliseconds since the trace began, duration, then the tree."""
-    lines = [Text(f"{'start ms':>10} {'took ms':>10}  service and span", style="dim")]
-    lines += [_line(tree.started_us, depth, node) for depth, node in tree.walk()]
-    return lines
-
-
-def _line(begun_us: int, depth: int, node: SpanNode) -> Text:
-    line = Text(f"{(node.started_us - begun_us) / 1000:10.1f} {node.duration_us / 1000:10.1f}  ")
-    line.append("  " * depth)
-    line.append(f"{node.service} ", style="cyan")
-    line.append(node.name, style="bold")
-    if node.kind:
-        line.append(f" {node.kind}", style="dim")
-    if node.error is not None:
-        line.append(f"  error: {node.error}", style="red")
-    return line
