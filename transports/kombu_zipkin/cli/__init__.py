@@ -1,5 +1,6 @@
 """The console script ``kombu-zipkin``."""
 
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,16 @@ def main() -> None:
         import pydantic as _pydantic  # noqa: F401
     except ImportError as error:
         sys.exit(f"kombu-zipkin: the command line needs {error.name}: pip install 'kombu-zipkin[jobs]'")
-    from kombu_zipkin.cli.main import commands
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to fail
+    try:
+        from kombu_zipkin.cli.main import commands
 
-    commands(prog_name="kombu-zipkin")
+        commands(prog_name="kombu-zipkin")
+    except KeyboardInterrupt:
+        print("kombu-zipkin: interrupted", file=sys.stderr)  # so early that no command has begun
+        sys.exit(130)
 
 
 def run_worker_program(

@@ -1,6 +1,5 @@
 """Many jobs at a rate, what became of them, and how long it took."""
 
-import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from kombu_zipkin.cli.screen import number
 from kombu_zipkin.cli.web_app import WebApp
 from kombu_zipkin.errors import KombuZipkinError
 
@@ -97,19 +97,14 @@ def run_load(app: WebApp, body: dict[str, Any], count: int, rate: float | None, 
 def show(outcome: Outcome) -> None:
     """Print the summary for a person."""
     told = outcome.told()
-    print(f"posted     {told['posted']} jobs in {told['seconds']:.2f} s, {_rate(outcome):.0f}/s")
-    for state, number in told["states"].items():
-        print(f"{state.replace('_', '-'):10} {number}")
+    print(f"posted     {number(told['posted'], 'job')} in {told['seconds']:.2f} s, {_rate(outcome):.0f}/s")
+    for state, count in told["states"].items():
+        print(f"{state.replace('_', '-'):10} {count}")
     for name, words in (("wait_ms", "waited"), ("run_ms", "ran"), ("end_to_end_ms", "in all")):
         if told[name]:
             print(f"{words:10} p50 {told[name]['p50']} ms, p99 {told[name]['p99']} ms")
-    for sentence, number in outcome.refused.most_common(_MOST_FAULTS):
-        print(f"refused    {number}: {sentence}")
-
-
-def show_json(outcome: Outcome) -> None:
-    """Print the summary for a program."""
-    print(json.dumps(outcome.told()))
+    for sentence, count in outcome.refused.most_common(_MOST_FAULTS):
+        print(f"refused    {count}: {sentence}")
 
 
 def _post(
@@ -135,9 +130,9 @@ def _post(
     first = app.post("/api/jobs", body)
     outcome.jobs[first["id"]] = first
     step()
-    for number in range(1, outcome.wanted):
+    for place in range(1, outcome.wanted):
         if rate is not None:
-            time.sleep(max(0.0, begun + number / rate - time.monotonic()))
+            time.sleep(max(0.0, begun + place / rate - time.monotonic()))
         while flying and (len(flying) >= _AT_ONCE or flying[0].done()):
             land()
         flying.append(pool.submit(_posted, app, body))
