@@ -126,13 +126,13 @@ def _missing(tree: TraceTree, nodes: Sequence[SpanNode], jobs: Sequence[Job]) ->
     return missing
 
 
-def _waits_missing(nodes: Sequence[tuple[int, SpanNode]]) -> bool:
+def _waits_missing(nodes: Sequence[SpanNode]) -> bool:
     """Whether an attempt says how long it waited, and the bar of that wait is not there."""
     told, drawn = Counter[str](), Counter[str]()
-    for _, node in nodes:
+    for node in nodes:
         above = str(node.span.get("parentId", ""))
         told[above] += node.kind == "CONSUMER" and "job.queue_time_ms" in node.span.get("tags", {})
-        drawn[above] += not node.kind and node.name.startswith(_WAITS[0])
+        drawn[above] += not node.kind and node.name.startswith("wait in ")
     return any(drawn[above] < count for above, count in told.items())
 
 

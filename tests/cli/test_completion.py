@@ -44,7 +44,7 @@ def test_bash_completes_commands_options_and_values(installed: Path) -> None:
     """From the script that it sources; a command that is not meant is not imported."""
     assert completed(installed, "sp") == ["spans"]
     assert completed(installed, "jobs", "dead", "re") == ["replay"]
-    assert completed(installed, "spans", "status", "--wa") == ["--watch"]
+    assert completed(installed, "spans", "status", "--wat") == ["--watch"]
     assert completed(installed, "jobs", "list", "--state", "d") == ["dead_lettered"]
 
 

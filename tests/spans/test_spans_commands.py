@@ -107,7 +107,10 @@ def test_dead_letters_are_listed_and_shown(redis_url: str, stream: str) -> None:
     assert (shown["reason"], shown["span"]["name"]) == ("corrupt payload", "do_stuff 0")
     assert "do_stuff 0" in run(redis_url, stream, "dead", "show", first["id"]).stdout
     absent = run(redis_url, stream, "dead", "show", "1-1")
-    assert (absent.exit_code, absent.stderr) == (1, "kombu-zipkin: there is no dead letter 1-1\n")
+    assert (absent.exit_code, absent.stderr) == (
+        1,
+        "kombu-zipkin: there is no dead letter 1-1; those that there are: kombu-zipkin spans dead list\n",
+    )
 
 
 def test_dead_letters_are_replayed_by_id_by_reason_or_all(redis_url: str, stream: str) -> None:
@@ -117,7 +120,8 @@ def test_dead_letters_are_replayed_by_id_by_reason_or_all(redis_url: str, stream
     assert dry.stdout == "5 dead letters, 5 spans, would go back onto the stream\n"
     assert run(redis_url, stream, "dead", "replay", first["id"]).stdout.startswith("1 dead letter, 1 span, went")
     again = run(redis_url, stream, "dead", "replay", first["id"])
-    assert (again.exit_code, again.stderr) == (1, "kombu-zipkin: 1 dead letter not there (any more)\n")
+    assert again.exit_code == 1
+    assert again.stderr.startswith("kombu-zipkin: 1 dead letter not there (any more): ")
     assert run(redis_url, stream, "dead", "replay", "--reason", "corrupt").stdout.startswith("2 dead letters")
     assert run(redis_url, stream, "dead", "replay", "--all").stdout.startswith("2 dead letters")
     assert read_ledger(redis_url, stream=stream).waiting == 5
@@ -140,7 +144,7 @@ def test_a_purge_asks_first(redis_url: str, stream: str) -> None:
 @pytest.mark.parametrize(
     ("argv", "code", "said"),
     [
-        (["dead", "replay"], 2, "expected ids, or a reason, or everything"),
+        (["dead", "replay"], 2, "expected an ID, or --reason TEXT, or --all"),
         (["dead", "purge", "nonsense", "--yes"], 2, "ID: expected one like"),
         (["status", "--redis-url", "redis://127.0.0.1:1/0"], 1, "read the books of"),
         (["dead", "list", "--redis-url", "ftp://host"], 2, "Redis URL"),

@@ -33,7 +33,7 @@ def test_a_healthy_system_has_nothing_wrong(doctored: Programs) -> None:
     wait_until(lambda: "warn" not in examined(doctored)[1], "nothing to be wrong")
     code, said = examined(doctored)
     assert (code, said.count("ok  ")) == (0, 7), said
-    assert "1 relays read the span stream zipkin-spans" in said
+    assert "1 relay reads the span stream zipkin-spans" in said
     assert "the books close" in said
 
 
@@ -50,7 +50,7 @@ def test_a_stream_that_no_relay_reads_is_found(doctored: Programs, own_redis: Re
 def test_a_relay_that_never_had_anything_to_do_is_seen(doctored: Programs) -> None:
     """It has joined the group all the same."""
     doctored.start_relay()
-    assert "1 relays read" in examined(doctored)[1]
+    assert "1 relay reads" in examined(doctored)[1]
 
 
 def test_a_queue_that_no_worker_reads_is_found(doctored: Programs) -> None:
@@ -61,7 +61,7 @@ def test_a_queue_that_no_worker_reads_is_found(doctored: Programs) -> None:
     doctored.kill("worker")
     doctored.get("/demo")
     code, said = examined(doctored)
-    assert "warn 1 jobs wait in jobs, and nobody took one: is a worker running?" in said
+    assert "warn 1 job waits in jobs, and nobody took one: is a worker running?" in said
     assert code == 0
 
 

@@ -1,46 +1,37 @@
 """``kombu-zipkin spans dead``: list, show, replay, purge."""
 
 import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
-from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.errors import fail, one_sentence
+from kombu_zipkin.cli.letters import check_named, confirm_purge, listed, unknown_letter, which_letters
 from kombu_zipkin.cli.progress import bar
+from kombu_zipkin.cli.screen import json_option, lines, moment, note, number, one_line, print_json
 from kombu_zipkin.cli.span_settings import SpansSettings, redis_options
 from kombu_zipkin.errors import ConfigurationError
 from kombu_zipkin.runtime import load
 from kombu_zipkin.spans import DeadLetter, DeadLetters, Moved
 
 
-@click.group()
+@click.group(short_help="What Zipkin would not take; send it again.")
 def dead() -> None:
-    """Look at what Zipkin would not take; send it again, or throw it away."""
+    """Look at what Zipkin would not take; send it again, or throw it away.
 
-
-def _which(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the ways to name dead letters."""
-    for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
-        click.option("--all", "everything", is_flag=True, help="All that are there now."),
-        click.option("--reason", metavar="TEXT", help="Those whose reason contains TEXT."),
-        redis_options,
-        click.argument("letter_id", required=False, metavar="[ID]"),
-    ):
-        command = option(command)
-    return command
+    \b
+    Example:
+        kombu-zipkin spans dead list
+        kombu-zipkin spans dead show 1700000000000-0
+        kombu-zipkin spans dead replay --all --dry-run
+    """
 
 
 @dead.command("list")
-@redis_options
-@click.option("--reason", metavar="TEXT", help="Only those whose reason contains TEXT.")
+@listed(redis_options)
 @click.option("--start", metavar="ID", help="Go on after this one: the last of the page before.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 def list_letters(reason: str | None, start: str | None, limit: int, as_json: bool, **options: str | None) -> None:
     """List the dead letters, the oldest first.
 
@@ -51,20 +42,20 @@ def list_letters(reason: str | None, start: str | None, limit: int, as_json: boo
     with _opened(options) as letters:
         found = letters.list(reason, start, limit)
     if as_json:
-        print(json.dumps([_plain(letter) for letter in found]))
+        print_json([_plain(letter) for letter in found])
         return
     for letter in found:
-        died = datetime.fromtimestamp(letter.dead_ms / 1000, UTC).isoformat(" ", "seconds")
         status = "" if letter.status is None else f", {letter.status}"
-        print(f"{letter.id}  {died}  {_number(letter.spans, 'span')}  {letter.reason}{status}")
+        died = moment(letter.dead_ms, "seconds")
+        print(f"{letter.id}  {died}  {number(letter.spans, 'span')}  {one_line(letter.reason)}{status}")
     if len(found) == limit:
-        print(f"kombu-zipkin: there may be more: --start {found[-1].id}", file=sys.stderr)
+        note(f"there may be more: --start {found[-1].id}")
 
 
-@dead.command()
+@dead.command(short_help="Show one dead letter whole.")
 @redis_options
 @click.argument("letter_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(letter_id: str, as_json: bool, **options: str | None) -> None:
     """Show the dead letter ID with its span, or the fields of its entry.
 
@@ -75,19 +66,20 @@ def show(letter_id: str, as_json: bool, **options: str | None) -> None:
     with _opened(options) as letters:
         letter = letters.show(*(_ids(letter_id) or ()))
     if letter is None:
-        print(f"kombu-zipkin: there is no dead letter {letter_id}", file=sys.stderr)
-        sys.exit(FAILED)
+        unknown_letter(letter_id, "kombu-zipkin spans dead list")
     if as_json:
-        print(json.dumps(_plain(letter)))
+        print_json(_plain(letter))
         return
     for name, value in _plain(letter).items():
         if value not in (None, {}):
-            print(f"{name:14} {value if isinstance(value, (str, int)) else json.dumps(value)}")
+            print(f"{name:14} {lines(value)}")
 
 
-@dead.command()
-@_which
-def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, **options: str | None) -> None:
+@dead.command(short_help="Put dead letters back onto the stream.")
+@which_letters(redis_options)
+def replay(
+    letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, as_json: bool, **options: str | None
+) -> None:
     """Put dead letters back onto the stream, for a relay to post them again: ID, or --reason, or --all.
 
     \b
@@ -95,24 +87,24 @@ def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run:
         kombu-zipkin spans dead replay --reason "refused" --dry-run
     """
     with _opened(options) as letters, bar("replay") as progress:
+        check_named(letter_id, reason, everything)
         moved = letters.replay(
             _ids(letter_id), reason=reason, everything=everything, progress=progress, dry_run=dry_run
         )
-    print(f"{_counted(moved)} {'would go' if dry_run else 'went'} back onto the stream")
-    if moved.unreadable:
-        some = ", ".join(moved.unreadable[:5])
-        print(
-            f"kombu-zipkin: {_number(len(moved.unreadable), 'dead letter')} cannot be sent again and stay: {some}",
-            file=sys.stderr,
-        )
-    _missing(moved)
+    _tell(moved, "would go back onto the stream" if dry_run else "went back onto the stream", dry_run, as_json)
 
 
-@dead.command()
-@_which
+@dead.command(short_help="Throw dead letters away for good.")
+@which_letters(redis_options)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(
-    letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, yes: bool, **options: str | None
+    letter_id: str | None,
+    reason: str | None,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+    **options: str | None,
 ) -> None:
     """Throw dead letters away for good: ID, or --reason, or --all.
 
@@ -121,23 +113,24 @@ def purge(
         kombu-zipkin spans dead purge --reason "corrupt payload" --yes
     """
     with _opened(options) as letters:
+        check_named(letter_id, reason, everything)
         ids = _ids(letter_id)
         would = letters.purge(ids, reason=reason, everything=everything, dry_run=True)
         if dry_run:
-            print(f"{_counted(would)} would be thrown away")
+            _tell(would, "would be thrown away", dry_run, as_json)
             return
         if would.letters and not yes:
-            click.confirm(f"Throw {_counted(would)} away for good?", abort=True)
+            confirm_purge(_counted(would))
         with bar("purge") as progress:
             moved = letters.purge(ids, reason=reason, everything=everything, progress=progress)
-    print(f"{_counted(moved)} were thrown away")
-    _missing(moved)
+    _tell(moved, f"{'was' if moved.letters == 1 else 'were'} thrown away", dry_run, as_json)
 
 
 @contextmanager
 def _opened(options: dict[str, str | None]) -> Iterator[DeadLetters]:
     with one_sentence():
         settings = load(SpansSettings, **options)
+    with one_sentence(settings.redis_url):
         letters = DeadLetters(settings.redis_url, stream=settings.spans_stream)
         try:
             yield letters
@@ -151,18 +144,29 @@ def _ids(letter_id: str | None) -> list[str] | None:
     return None if letter_id is None else [letter_id]
 
 
-def _missing(moved: Moved) -> None:
+def _tell(moved: Moved, what: str, dry_run: bool, as_json: bool) -> None:
+    """Say what became of dead letters; exit 1 when one that was named is not there."""
+    if as_json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "dead_letters": moved.letters,
+                "spans": moved.spans,
+                "gone": moved.gone,
+                "unreadable": list(moved.unreadable),
+            }
+        )
+    else:
+        print(f"{_counted(moved)} {what}")
+    if moved.unreadable:
+        some = ", ".join(moved.unreadable[:5])
+        note(f"{number(len(moved.unreadable), 'dead letter')} cannot be sent again and stay: {some}")
     if moved.gone:
-        print(f"kombu-zipkin: {_number(moved.gone, 'dead letter')} not there (any more)", file=sys.stderr)
-        sys.exit(FAILED)
+        fail(f"{number(moved.gone, 'dead letter')} not there (any more): kombu-zipkin spans dead list")
 
 
 def _counted(moved: Moved) -> str:
-    return f"{_number(moved.letters, 'dead letter')}, {_number(moved.spans, 'span')},"
-
-
-def _number(count: int, thing: str) -> str:
-    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+    return f"{number(moved.letters, 'dead letter')}, {number(moved.spans, 'span')},"
 
 
 def _plain(letter: DeadLetter) -> dict[str, Any]:

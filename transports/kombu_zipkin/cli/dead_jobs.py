@@ -1,33 +1,36 @@
 """``kombu-zipkin jobs dead``: list, show, replay, purge."""
 
-import json
-import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, NoReturn
+from typing import Any, Final
 
 import click
 
-from kombu_zipkin.cli.errors import FAILED
+from kombu_zipkin.cli.errors import fail
 from kombu_zipkin.cli.job_settings import OpenedJobs, job_options, opened
+from kombu_zipkin.cli.letters import check_named, confirm_purge, listed, unknown_letter, which_letters
 from kombu_zipkin.cli.progress import bar
-from kombu_zipkin.errors import ConfigurationError
+from kombu_zipkin.cli.screen import json_option, lines, moment, note, number, one_line, print_json
 from kombu_zipkin.jobs import DeadJob, each_of
 
-_MOST = 1_000_000
+_MOST: Final = 1_000_000
+_THING: Final = "dead letter"
+_LISTING: Final = "kombu-zipkin jobs dead list"
 
 
-@click.group()
+@click.group(short_help="The jobs that failed for good; run them again.")
 def dead() -> None:
-    """Look at the jobs that failed for good; run them again, or throw them away."""
+    """Look at the jobs that failed for good; run them again, or throw them away.
+
+    \b
+    Example:
+        kombu-zipkin jobs dead list --reason Timeout
+        kombu-zipkin jobs dead show 0a056a4d9bfa493b92ac7bbc68fcd330
+        kombu-zipkin jobs dead replay --all --dry-run
+    """
 
 
 @dead.command("list")
-@job_options
-@click.option("--reason", metavar="TEXT", help="Only those whose reason contains TEXT.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 10_000), help="How many.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@listed(job_options)
 def list_letters(reason: str | None, limit: int, as_json: bool, **options: str | None) -> None:
     """List the dead letters, the newest first.
 
@@ -38,19 +41,20 @@ def list_letters(reason: str | None, limit: int, as_json: bool, **options: str |
     with opened(options) as found:
         letters = found.dead.list(reason=reason, limit=limit)
     if as_json:
-        print(json.dumps([_plain(letter) for letter in letters]))
+        print_json([_plain(letter) for letter in letters])
         return
     for letter in letters:
-        died = "" if letter.dead_ms is None else datetime.fromtimestamp(letter.dead_ms / 1000, UTC).strftime("%F %T")
-        print(f"{letter.id}  {died}  {letter.task or '(no job)'}  {letter.reason.splitlines()[0][:100]}")
+        died = "" if letter.dead_ms is None else moment(letter.dead_ms, "seconds")
+        reason_line = one_line(letter.reason.partition("\n")[0])
+        print(f"{letter.id}  {died}  {one_line(letter.task or '(no job)')}  {reason_line}")
     if len(letters) == limit:
-        print(f"kombu-zipkin: there may be more: --limit {limit * 10}", file=sys.stderr)
+        note(f"there may be more: --limit {min(limit * 10, 10_000)}")
 
 
-@dead.command()
+@dead.command(short_help="Show one dead letter whole.")
 @job_options
 @click.argument("letter_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(letter_id: str, as_json: bool, **options: str | None) -> None:
     """Show the dead letter ID: reason, attempts, traceback, message.
 
@@ -61,31 +65,20 @@ def show(letter_id: str, as_json: bool, **options: str | None) -> None:
     with opened(options) as found:
         letter = found.dead.show(letter_id)
     if letter is None:
-        _missing(letter_id)
+        unknown_letter(letter_id, _LISTING)
     if as_json:
-        print(json.dumps(_plain(letter)))
+        print_json(_plain(letter))
         return
     for name, value in _plain(letter).items():
         if value is not None:
-            print(f"{name:11} {value if isinstance(value, str) else json.dumps(value)}")
+            print(f"{name:11} {lines(value)}")
 
 
-def _which(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the ways to name dead letters."""
-    for option in (
-        click.option("--dry-run", is_flag=True, help="Only say what would be done."),
-        click.option("--all", "everything", is_flag=True, help="All that are there now."),
-        click.option("--reason", metavar="TEXT", help="Those whose reason contains TEXT."),
-        job_options,
-        click.argument("letter_id", required=False, metavar="[ID]"),
-    ):
-        command = option(command)
-    return command
-
-
-@dead.command()
-@_which
-def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, **options: str | None) -> None:
+@dead.command(short_help="Put dead jobs back into their queues.")
+@which_letters(job_options)
+def replay(
+    letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, as_json: bool, **options: str | None
+) -> None:
     """Put dead jobs back into their queues, with all attempts before them: ID, or --reason, or --all.
 
     \b
@@ -95,21 +88,26 @@ def replay(letter_id: str | None, reason: str | None, everything: bool, dry_run:
     with opened(options) as found:
         letters = _named(found, letter_id, reason, everything)
         if dry_run:
-            print(f"{_number(len(letters))} would go back into their queues")
+            _tell(len(letters), 0, "would go back into their queues", dry_run, as_json)
             return
         with bar("replay") as progress:
             went, stayed = each_of(letters, found.dead.replay, progress)
-    print(f"{_number(went)} went back into {'its queue' if went == 1 else 'their queues'}")
+    _tell(went, stayed, f"went back into {'its queue' if went == 1 else 'their queues'}", dry_run, as_json)
     if stayed:
-        print(f"kombu-zipkin: {_number(stayed)} stayed: no jobs, or gone meanwhile", file=sys.stderr)
-        sys.exit(FAILED)
+        fail(f"{number(stayed, _THING)} stayed: no jobs, or gone meanwhile; those that there are: {_LISTING}")
 
 
-@dead.command()
-@_which
+@dead.command(short_help="Throw dead letters away for good.")
+@which_letters(job_options)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def purge(
-    letter_id: str | None, reason: str | None, everything: bool, dry_run: bool, yes: bool, **options: str | None
+    letter_id: str | None,
+    reason: str | None,
+    everything: bool,
+    dry_run: bool,
+    as_json: bool,
+    yes: bool,
+    **options: str | None,
 ) -> None:
     """Throw dead letters away for good: ID, or --reason, or --all.
 
@@ -120,33 +118,30 @@ def purge(
     with opened(options) as found:
         letters = _named(found, letter_id, reason, everything)
         if dry_run:
-            print(f"{_number(len(letters))} would be thrown away")
+            _tell(len(letters), 0, "would be thrown away", dry_run, as_json)
             return
         if letters and not yes:
-            click.confirm(f"Throw {_number(len(letters))} away for good?", abort=True)
+            confirm_purge(number(len(letters), _THING))
         with bar("purge") as progress:
-            went, _ = each_of(letters, found.dead.purge, progress)
-    print(f"{_number(went)} {'was' if went == 1 else 'were'} thrown away")
+            went, stayed = each_of(letters, found.dead.purge, progress)
+    _tell(went, stayed, f"{'was' if went == 1 else 'were'} thrown away", dry_run, as_json)
+
+
+def _tell(went: int, stayed: int, what: str, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        print_json({"dry_run": dry_run, "dead_letters": went, "stayed": stayed})
+    else:
+        print(f"{number(went, _THING)} {what}")
 
 
 def _named(found: OpenedJobs, letter_id: str | None, reason: str | None, everything: bool) -> list[DeadJob]:
-    if sum((letter_id is not None, reason is not None, everything)) != 1:
-        raise ConfigurationError("which dead letters: expected an ID, or --reason TEXT, or --all")
+    check_named(letter_id, reason, everything)
     if letter_id is None:
         return found.dead.list(reason=reason, limit=_MOST)
     letter = found.dead.show(letter_id)
     if letter is None:
-        _missing(letter_id)
+        unknown_letter(letter_id, _LISTING)
     return [letter]
-
-
-def _missing(letter_id: str) -> NoReturn:
-    print(f"kombu-zipkin: there is no dead letter {letter_id}", file=sys.stderr)
-    sys.exit(FAILED)
-
-
-def _number(count: int) -> str:
-    return f"{count} dead letter" if count == 1 else f"{count} dead letters"
 
 
 def _plain(letter: DeadJob) -> dict[str, Any]:

@@ -3,14 +3,14 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
 import click
 from pydantic import Field
-from rich.console import Console
 
-from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.errors import DONE, FAILED, one_sentence, with_next_step
+from kombu_zipkin.cli.screen import json_option, number, print_grade, print_json
 from kombu_zipkin.cli.spans import faults as faults_of
 from kombu_zipkin.errors import Unavailable, ZipkinRefused
 from kombu_zipkin.jobs import read_catalogue
@@ -22,7 +22,6 @@ from kombu_zipkin.zipkin import ZipkinClient
 _MOST_SKEW_MS: Final = 1000
 _ALIVE_MS: Final = 30_000
 _LOOK_AGAIN_SECONDS: Final = 1.0
-_STYLES: Final = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
 
 
 class DoctorSettings(ProgramSettings):
@@ -48,7 +47,8 @@ class Finding:
 @click.option("--redis-url", metavar="URL", help="The Redis that holds the span stream [REDIS_URL].")
 @click.option("--zipkin-url", metavar="URL", help="Zipkin's address [ZIPKIN_URL].")
 @click.option("--stream", "spans_stream", metavar="NAME", help="Name of the span stream [SPANS_STREAM].")
-def doctor(**options: str | None) -> None:
+@json_option
+def doctor(as_json: bool, **options: str | None) -> None:
     """Look at a whole set-up, and say what to do where something is wrong. Exit 1 if something does not work.
 
     It looks at Redis and its settings, the clocks, the books, who relays the spans, Zipkin, and who runs the jobs. It
@@ -63,13 +63,16 @@ def doctor(**options: str | None) -> None:
         client = ZipkinClient(
             settings.zipkin_url, timeout=5.0, token=settings.zipkin_token, ca_file=settings.zipkin_ca_file
         )
-    console, failed = Console(highlight=False, soft_wrap=True), 0
-    for finding in examine(settings, client):
-        console.print(f"[{_STYLES[finding.grade]}]{finding.grade:<4}[/] ", end="")
-        console.print(finding.text, markup=False)
-        failed += finding.grade == "FAIL"
+        findings = []
+        for finding in examine(settings, client):
+            findings.append(finding)
+            if not as_json:
+                print_grade(finding.grade, finding.text)
     client.close()
-    sys.exit(FAILED if failed else 0)
+    works = all(finding.grade != "FAIL" for finding in findings)
+    if as_json:
+        print_json({"works": works, "findings": [asdict(finding) for finding in findings]})
+    sys.exit(DONE if works else FAILED)
 
 
 def examine(settings: DoctorSettings, client: ZipkinClient) -> Iterator[Finding]:
@@ -78,7 +81,7 @@ def examine(settings: DoctorSettings, client: ZipkinClient) -> Iterator[Finding]
     try:
         skew_ms = abs(server_time_ms(settings.redis_url) - int(time.time() * 1000))
     except Unavailable as error:
-        yield Finding("FAIL", f"Redis on {redis}: {error}; start it, or correct REDIS_URL")
+        yield Finding("FAIL", f"Redis on {redis}: {with_next_step(error)}")
     else:
         yield Finding("ok", f"Redis on {redis} answers")
         yield from _clock(skew_ms)
@@ -91,7 +94,7 @@ def _guarded(look: Callable[[DoctorSettings], Iterator[Finding]], settings: Doct
     try:
         yield from look(settings)
     except Unavailable as error:
-        yield Finding("FAIL", str(error))
+        yield Finding("FAIL", with_next_step(error))
 
 
 def _clock(skew_ms: int) -> Iterator[Finding]:
@@ -115,13 +118,15 @@ def _relays(settings: DoctorSettings) -> Iterator[Finding]:
     relays = relays_of(settings.redis_url, stream=settings.spans_stream)
     alive = [relay for relay in relays if relay.idle_ms < _ALIVE_MS]
     if alive:
-        yield Finding("ok", f"{len(alive)} relays read the span stream {settings.spans_stream}")
+        verb = "reads" if len(alive) == 1 else "read"
+        yield Finding("ok", f"{number(len(alive), 'relay')} {verb} the span stream {settings.spans_stream}")
         return
     waiting = read_ledger(settings.redis_url, stream=settings.spans_stream).waiting
     yield Finding(
-        "FAIL" if waiting else "warn", f"no relay reads the span stream {settings.spans_stream}, {waiting} spans wait: "
+        "FAIL" if waiting else "warn",
+        f"no relay reads the span stream {settings.spans_stream}, {_wait(waiting, 'span')}: "
         "start one: kombu-zipkin relay; or correct SPANS_STREAM",
-    )  # fmt: skip
+    )
 
 
 def _books(settings: DoctorSettings) -> Iterator[Finding]:
@@ -133,7 +138,7 @@ def _books(settings: DoctorSettings) -> Iterator[Finding]:
     if not ledger.producers:
         yield Finding("warn", "nobody has sent a span yet")
     elif not found:
-        yield Finding("ok", f"the books close, {ledger.waiting} spans wait")
+        yield Finding("ok", f"the books close, {_wait(ledger.waiting, 'span')}")
 
 
 def _workers(settings: DoctorSettings) -> Iterator[Finding]:
@@ -144,7 +149,7 @@ def _workers(settings: DoctorSettings) -> Iterator[Finding]:
             return
         if not workers:
             yield Finding(
-                "warn", f"no worker has given a sign of life for 90 s, {sum(before.values())} jobs wait: "
+                "warn", f"no worker has given a sign of life for 90 s, {_wait(sum(before.values()), 'job')}: "
                 "start one: kombu-zipkin worker your.module",
             )  # fmt: skip
         if any(before.values()):
@@ -152,19 +157,24 @@ def _workers(settings: DoctorSettings) -> Iterator[Finding]:
         after = catalogue.waiting() if any(before.values()) else before
         for queue in before:
             if before[queue] and after.get(queue, 0) >= before[queue]:
-                yield Finding("warn", f"{after[queue]} jobs wait in {queue}, and nobody took one: is a worker running?")
+                told = f"{_wait(after[queue], 'job')} in {queue}, and nobody took one: is a worker running?"
+                yield Finding("warn", told)
             elif workers:
-                yield Finding("ok", f"{workers} workers, {after.get(queue, 0)} jobs wait in {queue}")
+                yield Finding("ok", f"{number(workers, 'worker')}, {_wait(after.get(queue, 0), 'job')} in {queue}")
+
+
+def _wait(count: int, thing: str) -> str:
+    return f"{number(count, thing)} {'waits' if count == 1 else 'wait'}"
 
 
 def _zipkin(client: ZipkinClient, address: str) -> Iterator[Finding]:
     try:
         fault = client.health()
     except Unavailable as error:
-        yield Finding("FAIL", f"Zipkin on {address}: {error}; start it, or correct ZIPKIN_URL")
+        yield Finding("FAIL", f"Zipkin on {address}: {with_next_step(error)}")
         return
     if fault is not None:
-        yield Finding("FAIL", f"Zipkin on {address} is not well: {fault}")
+        yield Finding("FAIL", f"Zipkin on {address} is not well: {fault}; see its log, or correct ZIPKIN_URL")
         return
     yield Finding("ok", f"Zipkin on {address} is up, its storage too")
     try:

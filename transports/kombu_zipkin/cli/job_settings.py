@@ -11,10 +11,12 @@ from pydantic import Field
 from kombu_zipkin.cli.errors import one_sentence
 from kombu_zipkin.errors import ConfigurationError
 from kombu_zipkin.jobs import DeadJobs, Delays, JobRecords, opened_delays, read_catalogue
+from kombu_zipkin.outages import public_address
 from kombu_zipkin.runtime import ProgramSettings, load
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _DEFAULT_NAMESPACE = "kombu-zipkin"
+_REDIS = ("redis://", "rediss://", "unix://")
 
 
 class JobsSettings(ProgramSettings):
@@ -56,9 +58,13 @@ def opened(options: dict[str, str | None]) -> Iterator[OpenedJobs]:
     """Lend what the options name; errors become a sentence."""
     with one_sentence():
         settings = load(JobsSettings, **options)
-        queue_url, namespace = settings.broker_url or settings.redis_url, settings.jobs_namespace
-        if not queue_url.startswith(("redis", "unix")):
+        if settings.broker_url and not settings.broker_url.startswith(_REDIS):
             raise ConfigurationError("BROKER_URL: expected a Redis; another broker keeps its dead letters itself")
+        if not settings.redis_url.startswith(_REDIS):
+            shown = public_address(settings.redis_url) if "@" in settings.redis_url else repr(settings.redis_url)
+            raise ConfigurationError(f"REDIS_URL: expected redis://host:port, got {shown}")
+    queue_url, namespace = settings.broker_url or settings.redis_url, settings.jobs_namespace
+    with one_sentence(settings.redis_url):
         records = JobRecords(settings.redis_url, namespace=namespace, timeout=5.0)
         with read_catalogue(settings.redis_url, namespace) as catalogue:
             queues = sorted({entry.queue for entry in catalogue.all().values()} | {"jobs"})

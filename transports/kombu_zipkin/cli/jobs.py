@@ -1,37 +1,39 @@
 """``kombu-zipkin jobs``: status, list, show, retry, and the dead letters below ``dead``."""
 
-import json
-import sys
-import time
 from dataclasses import asdict
-from datetime import UTC, datetime
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import click
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+from rich.console import Group, RenderableType
 
 from kombu_zipkin.cli.dead_jobs import dead
-from kombu_zipkin.cli.errors import FAILED
-from kombu_zipkin.cli.job_settings import OpenedJobs, job_options, opened
-from kombu_zipkin.jobs import Job, JobPage, JobState
+from kombu_zipkin.cli.errors import fail
+from kombu_zipkin.cli.job_settings import job_options, opened
+from kombu_zipkin.cli.job_table import job_table, state_counts
+from kombu_zipkin.cli.screen import console, json_option, lines, moment, note, print_json, print_whole, watch
+from kombu_zipkin.jobs import JobPage, JobState
 
 _WATCH_SECONDS: Final = 1.0
-_WIDE: Final = 240
 
 
 @click.group()
 def jobs() -> None:
-    """Look at jobs, and have one run again."""
+    """Look at jobs, and have one run again.
+
+    \b
+    Example:
+        kombu-zipkin jobs list --state running --watch
+        kombu-zipkin jobs show 0a056a4d9bfa493b92ac7bbc68fcd330
+        kombu-zipkin jobs dead replay --reason Timeout --dry-run
+    """
 
 
 jobs.add_command(dead)
 
 
-@jobs.command()
+@jobs.command(short_help="Count the jobs in each state.")
 @job_options
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def status(as_json: bool, **options: str | None) -> None:
     """Say how many jobs are in each state, as far as their records are kept.
 
@@ -42,55 +44,60 @@ def status(as_json: bool, **options: str | None) -> None:
     with opened(options) as found:
         counts = {state.value: number for state, number in found.records.counts().items()}
     if as_json:
-        print(json.dumps(counts))
-        return
-    for state, number in counts.items():
-        print(f"{state.replace('_', '-'):13} {number}")
+        print_json(counts)
+    else:
+        for state, number in counts.items():
+            print(f"{state.replace('_', '-'):13} {number}")
 
 
-@jobs.command("list")
+@jobs.command("list", short_help="List jobs, the newest first.")
 @job_options
 @click.option("--state", type=click.Choice([state.value for state in JobState]), help="Only jobs in this state.")
 @click.option("--task", metavar="NAME", help="Only jobs of this task.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 1000), help="How many.")
 @click.option("--after", metavar="PLACE", help="Go on where the page before ended.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON: jobs, and next for --after.")
-@click.option("--watch", is_flag=True, help="Go on, every second, until Ctrl-C.")
+@json_option
+@click.option("--watch", "watched", is_flag=True, help="Go on, every second, until Ctrl-C; its exit code is 0.")
 def list_jobs(
     state: str | None,
     task: str | None,
     limit: int,
     after: str | None,
     as_json: bool,
-    watch: bool,
+    watched: bool,
     **options: str | None,
 ) -> None:
-    """List jobs, the newest first.
+    """List jobs, the newest first. --json prints them as "jobs", and as "next" what --after takes.
 
     \b
     Example:
         kombu-zipkin jobs list --state dead_lettered --task charge
+        kombu-zipkin jobs list --watch
     """
-    if as_json and watch:
+    if as_json and watched:
         raise click.UsageError("--json prints a page once: leave --watch out")
     wanted = None if state is None else JobState(state)
     with opened(options) as found:
-        page = found.records.page(state=wanted, task=task, limit=limit, after=after)
-        if watch:
-            _watch(found, wanted, task, limit, page)
+
+        def page() -> JobPage:
+            return found.records.page(state=wanted, task=task, limit=limit, after=after)
+
+        if watched:
+            watch(lambda: Group(state_counts(found.records.counts()), _table(page())), _WATCH_SECONDS)
             return
+        this = page()
     if as_json:
-        print(json.dumps({"jobs": [asdict(job) for job in page.jobs], "next": page.next}))
+        print_json({"jobs": [asdict(job) for job in this.jobs], "next": this.next})
         return
-    _console().print(_table(page))
-    if page.next is not None:
-        print(f"kombu-zipkin: there are more: --after {page.next}", file=sys.stderr)
+    print_whole(_table(this))
+    if this.next is not None:
+        note(f"there are more: --after {this.next}")
 
 
-@jobs.command()
+@jobs.command(short_help="Show all that is known of a job.")
 @job_options
 @click.argument("job_id", metavar="ID")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 def show(job_id: str, as_json: bool, **options: str | None) -> None:
     """Show everything that is known of the job ID.
 
@@ -103,22 +110,23 @@ def show(job_id: str, as_json: bool, **options: str | None) -> None:
     if job is None:
         _unknown(job_id)
     if as_json:
-        print(json.dumps(asdict(job)))
+        print_json(asdict(job))
         return
     for name, value in asdict(job).items():
         if value in (None, "", ()) or name == "history":
             continue
-        print(f"{name:12} {_moment(value) if name.endswith('_ms') else _plain(value)}")
+        print(f"{name:12} {moment(value) if name.endswith('_ms') else lines(value)}")
     for attempt in job.history:
         ended = "" if attempt.ended_ms is None else f", {attempt.ended_ms - attempt.started_ms} ms"
-        error = f": {attempt.error}" if attempt.error else ""
-        print(f"attempt {attempt.number:<4} {_moment(attempt.started_ms)}{ended}, {attempt.outcome}{error}")
+        error = f": {lines(attempt.error)}" if attempt.error else ""
+        print(f"attempt {attempt.number:<4} {moment(attempt.started_ms)}{ended}, {attempt.outcome}{error}")
 
 
-@jobs.command()
+@jobs.command(short_help="Run a waiting or dead job again now.")
 @job_options
 @click.argument("job_id", metavar="ID")
-def retry(job_id: str, **options: str | None) -> None:
+@json_option
+def retry(job_id: str, as_json: bool, **options: str | None) -> None:
     """Run the job ID again now: one that waits for its next attempt, or a dead one.
 
     \b
@@ -133,51 +141,16 @@ def retry(job_id: str, **options: str | None) -> None:
     if job is None:
         _unknown(job_id)
     if not went:
-        print(f"kombu-zipkin: job {job_id} is {job.state}: only one that waits or is dead is retried", file=sys.stderr)
-        sys.exit(FAILED)
-    print(f"job {job_id} is in the queue {job.queue}")
+        fail(f"job {job_id} is {job.state}: only one that waits or is dead is retried")
+    if as_json:
+        print_json(asdict(job))
+    else:
+        print(f"job {job_id} is in the queue {job.queue}")
 
 
-def _watch(found: OpenedJobs, state: JobState | None, task: str | None, limit: int, page: JobPage) -> None:
-    try:
-        with Live(_table(page), console=_console(), auto_refresh=False) as live:
-            while True:
-                time.sleep(_WATCH_SECONDS)
-                live.update(_table(found.records.page(state=state, task=task, limit=limit)), refresh=True)
-    except KeyboardInterrupt:
-        return
-
-
-def _console() -> Console:
-    """As wide as the terminal; wide where there is none, for whatever reads the lines."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-
-
-def _table(page: JobPage) -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("job", "task", "state", "attempts", "published", "took ms", "error"):
-        whole = heading in ("job", "error")  # an id must come out as it can be copied
-        table.add_column(heading, overflow="fold" if whole else "ellipsis", min_width=32 if heading == "job" else None)
-    for job in page.jobs:
-        table.add_row(job.id, job.task, job.state.value, str(job.attempts), _moment(job.created_ms), _took(job),
-                      job.error or "")  # fmt: skip
-    return table
-
-
-def _took(job: Job) -> str:
-    if job.started_ms is None or job.finished_ms is None:
-        return ""
-    return str(job.finished_ms - job.started_ms)
-
-
-def _moment(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(" ", "milliseconds").removesuffix("+00:00")
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _table(page: JobPage) -> RenderableType:
+    return job_table(page.jobs, console().width)
 
 
 def _unknown(job_id: str) -> NoReturn:
-    print(f"kombu-zipkin: job {job_id}: unknown, or its record has expired", file=sys.stderr)
-    sys.exit(FAILED)
+    fail(f"job {job_id}: unknown, or its record has expired; those that there are: kombu-zipkin jobs list")

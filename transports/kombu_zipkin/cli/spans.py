@@ -1,20 +1,19 @@
 """``kombu-zipkin spans status``, and the commands below it."""
 
-import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
 import click
 from rich.console import Console, Group
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from kombu_zipkin.cli.dead import dead
-from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.errors import DONE, FAILED, fail, one_sentence
+from kombu_zipkin.cli.screen import json_option, print_json, print_whole, watch
 from kombu_zipkin.cli.span_settings import SpansSettings, redis_options
 from kombu_zipkin.runtime import load
 from kombu_zipkin.spans import Ledger, ProducerBooks, read_ledger
@@ -34,37 +33,53 @@ _MEANING: Final = {
 
 @click.group()
 def spans() -> None:
-    """Look after the span stream: its books, its dead letters."""
+    """Look after the span stream: its books, its dead letters.
+
+    \b
+    Example:
+        kombu-zipkin spans status --watch
+        kombu-zipkin spans dead list
+    """
 
 
-@spans.command()
+@spans.command(short_help="Print the books: where every span is.")
 @redis_options
-@click.option("--json", "as_json", is_flag=True, help="Print the books as JSON.")
-@click.option("--watch", is_flag=True, help="Go on, every two seconds, until Ctrl-C.")
+@json_option
+@click.option("--watch", "watched", is_flag=True, help="Go on, every two seconds, until Ctrl-C.")
 @click.option("--wait", is_flag=True, help="Wait until no span waits any more; exit 1 if some do after all.")
 @click.option("--timeout", default=60.0, show_default=True, metavar="SECONDS", help="How long --wait waits.")
-def status(as_json: bool, watch: bool, wait: bool, timeout: float, **options: str | None) -> None:
+def status(as_json: bool, watched: bool, wait: bool, timeout: float, **options: str | None) -> None:
     """Print the books: where every span is that Redis ever acknowledged. Exit 1 when they do not close.
+
+    With --watch, Ctrl-C is the regular end: the exit code is that of the last look.
 
     \b
     Example:
         kombu-zipkin spans status --redis-url redis://localhost
     """
-    if watch and (as_json or wait):
+    if watched and (as_json or wait):
         raise click.UsageError("--watch goes on until Ctrl-C: leave --json and --wait out")
     with one_sentence():
         settings = load(SpansSettings, **options)
-        ledger = _wait(settings, timeout) if wait else _read(settings)
-        if watch:
-            ledger = _watch(settings, ledger)
-    if as_json:
-        print(json.dumps(as_plain(ledger)))
-    elif not watch:
-        Console(highlight=False).print(_drawn(ledger))
-    left = open_spans(ledger) if wait else 0
+    last: list[Ledger] = []
+
+    def look() -> Ledger:
+        last[:] = [read_ledger(settings.redis_url, stream=settings.spans_stream)]
+        return last[0]
+
+    with one_sentence(settings.redis_url):
+        if wait:
+            _wait(look, timeout)
+        if watched:
+            watch(lambda: _drawn(look()), _WATCH_SECONDS)
+        elif as_json:
+            print_json(as_plain(last[0] if wait else look()))
+        else:
+            print_whole(_drawn(last[0] if wait else look()))
+    left = open_spans(last[0]) if wait else 0
     if left:
-        print(f"kombu-zipkin: {left} spans still wait after {timeout:g} s; do relay and Zipkin run?", file=sys.stderr)
-    sys.exit(0 if is_closed(ledger) and not left else FAILED)
+        fail(f"{left} spans still wait after {timeout:g} s; do relay and Zipkin run? kombu-zipkin doctor")
+    sys.exit(DONE if is_closed(last[0]) else FAILED)
 
 
 def open_spans(ledger: Ledger) -> int:
@@ -118,31 +133,16 @@ def faults(ledger: Ledger) -> Iterator[str]:
         yield f"{lost} spans are lost with producers that ended without sending them"
 
 
-def _read(settings: SpansSettings) -> Ledger:
-    return read_ledger(settings.redis_url, stream=settings.spans_stream)
-
-
-def _wait(settings: SpansSettings, timeout: float) -> Ledger:
-    """Read the books until nothing is open in two looks that follow each other: a producer may not have sent yet."""
-    until = time.monotonic() + timeout
-    ledger, quiet = _read(settings), 0
+def _wait(look: Callable[[], Ledger], timeout: float) -> None:
+    """Look until nothing is open in two looks that follow each other: a producer may not have sent yet."""
+    until, quiet = time.monotonic() + timeout, 0
     with Console(stderr=True).status("") as shown:
-        while (quiet := 0 if open_spans(ledger) else quiet + 1) < 2 and time.monotonic() < until:
-            shown.update(f"{open_spans(ledger)} spans wait")
+        while (left := open_spans(look())) or quiet < 1:
+            quiet = 0 if left else quiet + 1
+            if time.monotonic() > until:
+                return
+            shown.update(f"{left} spans wait")
             time.sleep(_WAIT_SECONDS)
-            ledger = _read(settings)
-    return ledger
-
-
-def _watch(settings: SpansSettings, ledger: Ledger) -> Ledger:
-    with Live(_drawn(ledger), auto_refresh=False) as live:
-        try:
-            while True:
-                time.sleep(_WATCH_SECONDS)
-                ledger = _read(settings)
-                live.update(_drawn(ledger), refresh=True)
-        except KeyboardInterrupt:
-            return ledger
 
 
 def _drawn(ledger: Ledger) -> Group:

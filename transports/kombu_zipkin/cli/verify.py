@@ -1,14 +1,14 @@
 """``kombu-zipkin verify``."""
 
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import click
 
-from kombu_zipkin.cli.errors import FAILED, one_sentence
+from kombu_zipkin.cli.errors import fail, one_sentence
+from kombu_zipkin.cli.screen import json_option, number, print_grade, print_json
 from kombu_zipkin.cli.web_app import WebApp
 from kombu_zipkin.zipkin import SpanNode, TraceTree, ZipkinClient
 
@@ -40,8 +40,11 @@ class Check:
 )
 @click.option("--zipkin-url", default="http://localhost:9411", show_default=True, envvar="ZIPKIN_URL", help="Zipkin.")
 @click.option("--timeout", default=30.0, show_default=True, metavar="SECONDS", help="How long to wait for the trace.")
-def verify(url: str, zipkin_url: str, timeout: float) -> None:
+@json_option
+def verify(url: str, zipkin_url: str, timeout: float, as_json: bool) -> None:
     """Post one job of the 2017 demo, and check its whole trace through Zipkin's API, a line a check.
+
+    Exit 1 where a check does not hold.
 
     \b
     Example:
@@ -49,16 +52,30 @@ def verify(url: str, zipkin_url: str, timeout: float) -> None:
     """
     with one_sentence():
         client = ZipkinClient(zipkin_url)
+        client.health()  # raises where nobody answers: then no job is posted
         posted = WebApp(url).get("/demo")
-        print(f"     posted job {posted['id']}, trace {posted['trace_id']}")
-        faults = 0
+        if not as_json:
+            print(f"     posted job {posted['id']}, trace {posted['trace_id']}")
+        checks = []
         for check in _checks(client, posted["trace_id"], time.monotonic() + timeout):
-            faults += check.fault is not None
-            print(f"ok   {check.what}" if check.fault is None else f"FAIL {check.what}: {check.fault}")
-    print(f"\n{posted['links']['trace']}")
+            checks.append(check)
+            if not as_json:
+                _show(check)
+    faults, link = sum(check.fault is not None for check in checks), posted["links"]["trace"]
+    if as_json:
+        said = {"holds": not faults, "job": posted["id"], "trace_id": posted["trace_id"], "trace": link}
+        print_json({**said, "checks": [asdict(check) for check in checks]})
+    else:
+        print(f"\n{link}")
     if faults:
-        print(f"kombu-zipkin: {faults} checks failed", file=sys.stderr)
-        sys.exit(FAILED)
+        fail(f"{number(faults, 'check')} failed; to look for the cause: kombu-zipkin doctor")
+
+
+def _show(check: Check) -> None:
+    if check.fault is None:
+        print_grade("ok", check.what)
+    else:
+        print_grade("FAIL", f"{check.what}: {check.fault}")
 
 
 def check_shape(tree: TraceTree) -> Iterator[Check]:

@@ -3,10 +3,11 @@
 import json
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from kombu_zipkin.errors import ConfigurationError, InvalidJob, Unavailable
+from kombu_zipkin.outages import is_http_address
 
 _SECONDS: Final = 10.0
 
@@ -23,7 +24,7 @@ class WebApp:
     """
 
     def __init__(self, url: str, *, timeout: float = _SECONDS) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if not is_http_address(url):
             raise ConfigurationError(f"--url: expected http://host:port, got {url!r}")
         self._url = url.rstrip("/")
         self._timeout = timeout
@@ -51,20 +52,33 @@ class WebApp:
     def _send(self, request: urllib.request.Request) -> Any:
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:  # noqa: S310 - as above
-                return json.load(response)
+                answer = json.load(response)
         except urllib.error.HTTPError as error:
             with error:
                 text = _said(error)
+            if text is None:
+                raise self._another(f"answered {error.code}") from error
             if error.code < 500:
                 raise InvalidJob(text) from error
             raise Unavailable(f"{self._url}: {text}") from error
-        except (OSError, ValueError) as error:
+        except ValueError as error:
+            raise self._another("its answer is no JSON") from error
+        except (OSError, HTTPException) as error:
             hint = "is the web app running there? start it with: make demo"
             raise Unavailable(f"{self._url}: {getattr(error, 'reason', error)}; {hint}") from error
+        if not isinstance(answer, dict):
+            raise self._another("its answer is no JSON object")
+        return answer
+
+    def _another(self, what: str) -> Unavailable:
+        """Return the error for a server that answers as the web app never does."""
+        return Unavailable(f"{self._url}: {what}; is that the web app? correct --url or KOMBU_ZIPKIN_URL")
 
 
-def _said(error: urllib.error.HTTPError) -> str:
+def _said(error: urllib.error.HTTPError) -> str | None:
+    """Return what the web app says of an error; None where it is not the web app that answered."""
     try:
-        return str(json.load(error)["detail"])
+        body = json.load(error)
+        return str(body["detail"] if "detail" in body else body["error"])
     except (ValueError, KeyError, TypeError):
-        return f"answered {error.code}"
+        return None
