@@ -59,8 +59,8 @@ def test_a_trace_has_colours_and_bars_on_a_terminal_alone(env: dict[str, str], f
 
 
 def test_a_trace_is_waited_for_until_it_is_whole(env: dict[str, str], zipkin: ZipkinServer, system: Programs) -> None:
-    """What has come when the time is up is drawn all the same."""
-    job = system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 0}})[1]
+    """Not before the job is over; what has come when the time is up is drawn all the same."""
+    job = system.post("/api/jobs", {"task": "do_stuff", "arguments": {"seconds": 2}})[1]
     done = typed("trace", job["id"], "--wait", "15", **env)
     assert (done.exit_code, len(done.stdout.splitlines())) == (0, 6), done.output
     early = typed("trace", job["id"], "--wait", "0", **env)

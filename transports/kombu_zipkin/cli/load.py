@@ -11,10 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from kombu_zipkin.cli.screen import number
-from kombu_zipkin.cli.web_app import WebApp
+from kombu_zipkin.cli.web_app import ENDED, WebApp
 from kombu_zipkin.errors import KombuZipkinError
-
-ENDED: Final = ("succeeded", "dead_lettered")
 
 _AT_ONCE: Final = 8  # requests
 _LOOK_SECONDS: Final = 0.2

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from kombu_zipkin.cli.completion import tasks_of
 from kombu_zipkin.cli.errors import FAILED, INTERRUPTED, fail, one_sentence
-from kombu_zipkin.cli.load import ENDED, Outcome, run_load, show
+from kombu_zipkin.cli.load import Outcome, run_load, show
 from kombu_zipkin.cli.screen import json_option, lines, number, print_json
-from kombu_zipkin.cli.web_app import WebApp
+from kombu_zipkin.cli.web_app import ENDED, WebApp
 from kombu_zipkin.errors import ConfigurationError, KombuZipkinError
 
 _POLL_SECONDS: Final = 0.1

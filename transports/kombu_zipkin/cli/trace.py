@@ -10,7 +10,7 @@ import click
 from kombu_zipkin.cli.errors import fail, one_sentence
 from kombu_zipkin.cli.screen import console, json_option, print_json
 from kombu_zipkin.cli.waterfall import ASCII, BLOCKS, drawn, plain
-from kombu_zipkin.cli.web_app import WebApp
+from kombu_zipkin.cli.web_app import ENDED, WebApp
 from kombu_zipkin.errors import InvalidJob, Unavailable
 from kombu_zipkin.outages import public_address
 from kombu_zipkin.zipkin import TraceTree, ZipkinClient
@@ -85,6 +85,7 @@ class _Looked:
         self._zipkin = zipkin
         self._app = app
         self._wanted = wanted
+        self._is_open = False
         self.spans: list[dict[str, Any]] | None = None
 
     def look(self) -> list[dict[str, Any]] | None:
@@ -100,13 +101,13 @@ class _Looked:
         return self.spans
 
     def wait(self, seconds: float) -> bool:
-        """Look until every parent is there and nothing more comes; returns whether that was in time."""
+        """Look until the job is over, every parent there, and nothing more comes; returns whether that was in time."""
         until, count, since = time.monotonic() + seconds, 0, time.monotonic()
         while True:
             found, now = self.look() or [], time.monotonic()
-            if len(found) != count:
+            if len(found) != count or self._is_open:
                 count, since = len(found), now
-            if found and not TraceTree.of(found).orphans and now - since >= _QUIET_SECONDS:
+            if found and now - since >= _QUIET_SECONDS and not TraceTree.of(found).orphans:
                 return True
             if now >= until:
                 return False
@@ -116,6 +117,7 @@ class _Looked:
         """Ask the web app for a job's trace; None for no such job, or no web app where it may be a trace's id."""
         try:
             job: dict[str, str | None] = self._app.get(f"/api/jobs/{quote(self._wanted, safe='')}")
+            self._is_open = job["state"] not in ENDED
             return job["trace_id"]
         except Unavailable as error:
             if _TRACE_ID.fullmatch(self._wanted):

@@ -9,6 +9,9 @@ from typing import Any, Final
 from kombu_zipkin.errors import ConfigurationError, InvalidJob, Unavailable
 from kombu_zipkin.outages import is_http_address
 
+ENDED: Final = ("succeeded", "dead_lettered")
+"""The states in which a job stays."""
+
 _SECONDS: Final = 10.0
 
 
