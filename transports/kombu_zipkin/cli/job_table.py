@@ -27,7 +27,7 @@ def job_table(jobs: Sequence[Job], width: int) -> RenderableType:
 
 def state_counts(counts: Mapping[JobState, int]) -> Text:
     """Return how many jobs there are in each state, in one line."""
-    said = Text("jobs  ", style="dim")
+    said = Text().append("jobs  ", style="dim")
     for state in JobState:
         said.append(f"{state.value} {counts.get(state, 0)}  ", style=_COLOURS.get(state, "default"))
     return said
