@@ -50,6 +50,8 @@ def _work(programs: Programs, own_redis: RedisServer, zipkin: ZipkinServer) -> N
         entries = [fields for _, fields in client.xrange(StreamKeys().stream)]
     os.kill(relay.pid, signal.SIGCONT)
     wait_until(lambda: read_ledger(own_redis.url).waiting == 0, "all to be settled")
+    arriving = before["spans"] + SPANS + POISON - DEAD
+    wait_until(lambda: _zipkins(zipkin)["spans"] >= arriving, "Zipkin to count what it has answered")
     told = {"entries": len(entries), "bytes": sum(len(fields[b"d"]) for fields in entries)}
     after = _zipkins(zipkin)
     return {**told, **{name: after[name] - before[name] for name in after}}
