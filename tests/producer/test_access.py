@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cli.typed import typed
 from tests.producer.test_pages import FORM, ask
 from tests.servers import Programs, RedisServer, ZipkinServer
 
@@ -63,6 +64,16 @@ def test_a_page_that_was_open_is_told_and_not_replaced(guarded: Programs) -> Non
 def test_probes_and_the_login_need_none(guarded: Programs, path: str) -> None:
     """Nothing of a job is told there."""
     assert ask(guarded, "GET", path)[0] == 200
+
+
+def test_our_commands_send_it(guarded: Programs) -> None:
+    """From their environment; without it they say what to set."""
+    without = typed("post", "demo", "--url", guarded.url, KOMBU_ZIPKIN_TOKEN="")
+    assert (without.exit_code, without.stderr) == (
+        2, f"kombu-zipkin: KOMBU_ZIPKIN_TOKEN: expected the access token of {guarded.url}\n"
+    )  # fmt: skip
+    given = typed("post", "demo", "--url", guarded.url, KOMBU_ZIPKIN_TOKEN=TOKEN)
+    assert (given.exit_code, "no worker has announced it" in given.stderr) == (2, True)
 
 
 def test_the_document_says_so(guarded: Programs, system: Programs) -> None:

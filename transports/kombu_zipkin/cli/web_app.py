@@ -1,8 +1,10 @@
 """The web app's JSON API, as the commands use it, so that the trace begins there."""
 
 import json
+import os
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import Any, Final
 
@@ -15,8 +17,12 @@ ENDED: Final = ("succeeded", "dead_lettered")
 _SECONDS: Final = 10.0
 
 
+TOKEN: Final = "KOMBU_ZIPKIN_TOKEN"  # noqa: S105 - the name of one
+"""Environment variable: the access token of a web app that asks for one; on a command line others would see it."""
+
+
 class WebApp:
-    """One running producer.
+    """One running producer; its access token is read from `TOKEN`.
 
     Args:
         url: Its address, such as ``http://localhost:5000``.
@@ -31,24 +37,28 @@ class WebApp:
             raise ConfigurationError(f"--url: expected http://host:port, got {url!r}")
         self._url = url.rstrip("/")
         self._timeout = timeout
+        token = os.environ.get(TOKEN)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
     def get(self, path: str) -> Any:
         """Return the JSON of a page.
 
         Raises:
+            ConfigurationError: The app asks for its access token.
             InvalidJob: The app refused the request, and said why.
             Unavailable: The app did not answer, or cannot now.
         """
-        return self._send(urllib.request.Request(self._url + path))  # noqa: S310 - the scheme is checked above
+        return self._send(urllib.request.Request(self._url + path, headers=self._headers))  # noqa: S310 - checked above
 
     def post(self, path: str, body: object) -> Any:
         """Post JSON and return the JSON that came back.
 
         Raises:
+            ConfigurationError: The app asks for its access token.
             InvalidJob: The app refused the request, and said why.
             Unavailable: The app did not answer, or cannot now.
         """
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self._headers}
         data = json.dumps(body).encode()
         return self._send(urllib.request.Request(self._url + path, data, headers))  # noqa: S310 - as above
 
@@ -61,6 +71,8 @@ class WebApp:
                 text = _said(error)
             if text is None:
                 raise self._another(f"answered {error.code}") from error
+            if error.code == HTTPStatus.UNAUTHORIZED:
+                raise ConfigurationError(f"{TOKEN}: expected the access token of {self._url}") from error
             if error.code < 500:
                 raise InvalidJob(text) from error
             raise Unavailable(f"{self._url}: {text}") from error
