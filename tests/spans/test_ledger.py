@@ -87,15 +87,17 @@ def test_a_long_stream_is_counted_page_by_page(redis_server: RedisServer, namesp
     fill(redis_server.url, namespace, 2_100)
     ledger = read_ledger(redis_server.url, stream=namespace)
     assert (ledger.waiting, ledger.difference, ledger.exact) == (6_300, 0, True)
-    stop = threading.Event()
+    moving, stop = threading.Event(), threading.Event()
 
     def move() -> None:
         with redis_server.client() as client:
             while not stop.is_set():
                 client.hincrby(StreamKeys(namespace).totals, "replayed", 1)
+                moving.set()
 
     thread = threading.Thread(target=move)
     thread.start()
+    assert moving.wait(10)
     ledger = read_ledger(redis_server.url, stream=namespace)
     stop.set()
     thread.join()
