@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +15,9 @@ from kombu_zipkin.spans import ProducerBooks, read_ledger, relays_of
 from kombu_zipkin.zipkin import ZipkinClient
 from producer.live import fragment
 
+_PARTS: Final = 5
 _FRESH_SECONDS: Final = 2.0
+_WAIT_SECONDS: Final = 0.5
 _RELAY_ALIVE_MS: Final = 30_000
 _OLD_SECONDS: Final = 30.0
 _GONE_MS: Final = 60_000
@@ -52,9 +55,11 @@ class Overview:
         self._redis_url, self._queue_url = redis_url, queue_url
         self._namespace, self._stream = namespace, stream
         self._zipkin = zipkin
-        self._looking = threading.Lock()  # held by the one that looks: a look may take seconds
-        self._parts: Sequence[Part] = ()
+        self._pool = ThreadPoolExecutor(_PARTS, "producer-overview")
+        self._lock = threading.Lock()  # of the three below
         self._looked_at = float("-inf")
+        self._looking: dict[str, Future[None]] = {}
+        self._known: dict[str, Part] = {}
 
     def register(self, app: Flask) -> None:
         """Add the route."""
@@ -65,14 +70,27 @@ class Overview:
         return fragment("_overview.html", parts=self.parts())
 
     def parts(self) -> Sequence[Part]:
-        """Return every part, as it was some seconds ago; while somebody looks, as it was before."""
-        if time.monotonic() - self._looked_at > _FRESH_SECONDS and self._looking.acquire(blocking=False):
-            try:
-                self._parts = [_guarded(name, look) for name, look in self._looks()]
+        """Return every part, as it was some seconds ago.
+
+        All are looked at side by side. A look at a server that is frozen takes seconds; it is waited for shortly, and
+        shown when it is there.
+        """
+        with self._lock:
+            if time.monotonic() - self._looked_at > _FRESH_SECONDS:
                 self._looked_at = time.monotonic()
-            finally:
-                self._looking.release()
-        return self._parts
+                for name, look in self._looks():
+                    before = self._looking.get(name)
+                    if before is None or before.done():
+                        self._looking[name] = self._pool.submit(self._look, name, look)
+            looking = list(self._looking.values())
+        wait(looking, _WAIT_SECONDS)
+        with self._lock:
+            return [self._known.get(name, Part(name, True, "…")) for name in self._looking]
+
+    def _look(self, name: str, look: Callable[[], Part]) -> None:
+        part = _guarded(name, look)
+        with self._lock:
+            self._known[name] = part
 
     def _looks(self) -> Iterator[tuple[str, Callable[[], Part]]]:
         yield "workers", self._workers

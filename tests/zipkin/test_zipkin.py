@@ -1,5 +1,6 @@
 """Zipkin's API, and a trace as a tree."""
 
+import socket
 from typing import Any
 
 import pytest
@@ -41,9 +42,14 @@ def test_a_bad_list_is_answered_not_raised(zipkin: ZipkinServer) -> None:
 
 
 def test_nobody_there_is_unavailable() -> None:
-    """With the address, without more."""
-    with pytest.raises(ZipkinUnavailable, match=r"POST http://127\.0\.0\.1:1"):
+    """With the address and what went wrong, without the names of a library's parts."""
+    refused = r"^POST http://127\.0\.0\.1:1: Failed to establish a new connection: \[Errno 111\] Connection refused$"
+    with pytest.raises(ZipkinUnavailable, match=refused):
         ZipkinClient("http://127.0.0.1:1").post(b"")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(ZipkinUnavailable, match=rf"^GET http://127\.0\.0\.1:{port}: no answer within 0\.2 s$"):
+            ZipkinClient(f"http://127.0.0.1:{port}", timeout=0.2).health()
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,7 @@ class ZipkinClient:
             raise ConfigurationError(f"Zipkin's CA file: expected a file of certificates, found none at {ca_file}")
         self._base = public_address(url).rstrip("/").removesuffix("/zipkin")
         self._headers = {**_NOT_TRACED, **_credentials(urlsplit(url), token)}
+        self._timeout = timeout
         limits = urllib3.Timeout(connect=min(2.0, timeout), total=timeout)
         self._pool = urllib3.PoolManager(
             retries=False, timeout=limits, maxsize=connections, headers=self._headers, ca_certs=ca_file
@@ -170,10 +171,17 @@ class ZipkinClient:
                 return self._pool.request(method, self._base + path, body=body, headers=headers or self._headers)
             except urllib3.exceptions.ProtocolError as error:
                 if attempt == 2:
-                    raise ZipkinUnavailable(f"{method} {self._base}: {error}") from error
+                    raise ZipkinUnavailable(f"{method} {self._base}: {self._in_words(error)}") from error
             except HTTPError as error:
-                raise ZipkinUnavailable(f"{method} {self._base}: {error}") from error
+                raise ZipkinUnavailable(f"{method} {self._base}: {self._in_words(error)}") from error
         raise AssertionError("unreachable")  # pragma: no cover
+
+    def _in_words(self, error: HTTPError) -> str:
+        """Say what went wrong, without the names of urllib3's parts."""
+        refused = isinstance(error, urllib3.exceptions.NewConnectionError)  # to urllib3 a kind of time-out
+        if isinstance(error, urllib3.exceptions.TimeoutError) and not refused:
+            return f"no answer within {self._timeout:g} s"
+        return re.sub(r"^HTTPS?Connection(Pool)?\([^)]*\): ", "", str(error))
 
 
 def _credentials(parts: SplitResult, token: str | None) -> dict[str, str]:
