@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 
+from kombu_zipkin.errors import KombuZipkinError
 from kombu_zipkin.jobs import JobPublisher
 from kombu_zipkin.spans import RedisStreamTransport
 from kombu_zipkin.tracing import Tracer
@@ -32,10 +33,15 @@ async def main(count: int) -> None:
     spans = RedisStreamTransport(url, stream=os.environ.get("SPANS_STREAM", "zipkin-spans"))
     tracer = Tracer("shop", spans)
     publisher = JobPublisher(url, tracer, namespace=os.environ.get("JOBS_NAMESPACE", "kombu-zipkin"))
-    await asyncio.gather(*(take_order(number, tracer, publisher) for number in range(count)))
-    publisher.close()
-    await asyncio.to_thread(spans.close, 5.0)
+    try:
+        await asyncio.gather(*(take_order(number, tracer, publisher) for number in range(count)))
+    finally:
+        await asyncio.to_thread(publisher.close)
+        await asyncio.to_thread(spans.close, 5.0)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
+    try:
+        asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 3))
+    except KombuZipkinError as error:
+        sys.exit(f"asyncio_app: {error}")

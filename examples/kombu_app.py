@@ -72,4 +72,6 @@ def main(role: str, count: int = 1) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *map(int, sys.argv[2:]))
+    if sys.argv[1:2] not in (["consume"], ["publish"]):
+        sys.exit("usage: python -m examples.kombu_app consume | publish [N]")
+    main(sys.argv[1], *map(int, sys.argv[2:3]))

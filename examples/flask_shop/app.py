@@ -19,7 +19,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 from py_zipkin.zipkin import zipkin_span
 
-from kombu_zipkin.errors import BrokerUnavailable, InvalidJob
+from kombu_zipkin.errors import BrokerUnavailable, InvalidJob, UnknownTask
 from kombu_zipkin.jobs import JobPublisher
 from kombu_zipkin.spans import RedisStreamTransport
 from kombu_zipkin.tracing import Tracer, TracingMiddleware
@@ -39,10 +39,10 @@ def create_app() -> Flask:
             number = request.form.get("order", type=int)
         try:
             job = publisher.publish("charge", order=number)
+        except (UnknownTask, BrokerUnavailable) as error:  # no worker yet, or no Redis: not the order's fault
+            return {"error": str(error)}, 503
         except InvalidJob as error:
             return {"error": str(error)}, 400
-        except BrokerUnavailable as error:
-            return {"error": str(error)}, 503
         return {"job": job.id, "trace": job.trace_id}, 202
 
     app.wsgi_app = TracingMiddleware(app.wsgi_app, tracer)  # type: ignore[method-assign]

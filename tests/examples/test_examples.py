@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -148,14 +149,31 @@ def test_a_request_s_trace_goes_on_in_the_worker(env: dict[str, str], server: st
             assert order(port, "seven")[0] == 400
             wait_until(lambda: taken["job"] in working.output and "succeeded" in working.output, "the order's charge")
             wait_until(lambda: taken["trace"] in traces(env), "the request's spans")
+            assert app.stop() == (0 if server == "gunicorn" else -signal.SIGTERM)
         finally:
-            app.stop()
             app.close()
     trace = traces(env)[taken["trace"]]
     assert_rooted(trace)
     names = Counter((span["localEndpoint"]["serviceName"], span.get("kind", ""), span["name"]) for span in trace)
     request = {("shop", "SERVER", "post /orders"): 1, ("shop", "", "check stock"): 1}
     assert names == {**request, ("shop", "PRODUCER", "publish charge"): 1, **CHARGED}
+
+
+def test_without_a_worker_an_order_is_not_at_fault(env: dict[str, str]) -> None:
+    """The service is not there, says the app; the asyncio program says so in a line."""
+    port = free_port()
+    app = Process([sys.executable, "-m", "flask", "--app", "examples.flask_shop.app", "run", "--port", str(port)], env)
+    try:
+        wait_until(lambda: listens(port), "flask to answer", seconds=30)
+        status, answer = order(port, "7")
+        assert (status, "no worker has announced it" in answer["error"]) == (503, True)
+    finally:
+        app.close()
+    command = [sys.executable, "-m", "examples.asyncio_app", "1"]
+    done = subprocess.run(
+        command, env={**os.environ, **env}, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
 
 
 def test_coroutines_at_once_have_traces_of_their_own(env: dict[str, str]) -> None:
