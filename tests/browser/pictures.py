@@ -58,7 +58,7 @@ def main() -> None:
                 printed = in_a_terminal(["trace", job_id], env)
                 for scheme in SCHEMES:
                     _take(browser, View(f"board-{scheme}", programs.url, 760), scheme)
-                    _take(browser, View(f"job-{scheme}", f"{programs.url}/jobs/{job_id}", 1180), scheme)
+                    _take(browser, View(f"job-{scheme}", f"{programs.url}/jobs/{job_id}", 1150), scheme)
                     _draw(browser, scheme, printed)
                 browser.close()
         finally:
