@@ -1,4 +1,4 @@
-"""How the system is: queues, workers, spans on their way, relays, Zipkin, each in words."""
+"""How the system is: Redis, workers, queue, spans on their way, relays, Zipkin, each in words."""
 
 import threading
 import time
@@ -11,11 +11,11 @@ from flask import Flask, Response
 
 from kombu_zipkin.errors import Unavailable
 from kombu_zipkin.jobs import opened_queues, read_catalogue
-from kombu_zipkin.spans import ProducerBooks, read_ledger, relays_of
+from kombu_zipkin.spans import ProducerBooks, inspect_redis, read_ledger, relays_of
 from kombu_zipkin.zipkin import ZipkinClient
 from producer.live import fragment
 
-_PARTS: Final = 5
+_PARTS: Final = 6
 _FRESH_SECONDS: Final = 2.0
 _WAIT_SECONDS: Final = 0.5
 _RELAY_ALIVE_MS: Final = 30_000
@@ -93,10 +93,14 @@ class Overview:
             self._known[name] = part
 
     def _looks(self) -> Iterator[tuple[str, Callable[[], Part]]]:
-        yield "workers", self._workers
+        yield from (("Redis", self._redis), ("workers", self._workers))
         if self._queue_url:
             yield "queue", self._queue
         yield from (("spans", self._spans), ("relays", self._relays), ("Zipkin", self._of_zipkin))
+
+    def _redis(self) -> Part:
+        warnings = inspect_redis(self._redis_url)
+        return Part("Redis", not warnings, "; ".join(warnings) or "up, its settings as they should be")
 
     def _workers(self) -> Part:
         with read_catalogue(self._redis_url, self._namespace) as catalogue:

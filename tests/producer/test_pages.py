@@ -191,7 +191,7 @@ def test_the_board_tells_how_the_system_is(system: Programs) -> None:
 
     wait_until(lambda: parts()["spans"][1].endswith(" 0 on their way"), "the spans to be in Zipkin")
     told = parts()
-    assert list(told) == ["workers", "queue", "spans", "relays", "Zipkin"]
+    assert list(told) == ["Redis", "workers", "queue", "spans", "relays", "Zipkin"]
     assert {state for state, _ in told.values()} == {"well"}, told
     assert told["workers"][1] == "1 running"
     assert re.fullmatch(r"0 jobs wait, 0 in hand, \d+ for later, \d+ dead letters?", told["queue"][1])
@@ -207,7 +207,7 @@ def test_the_board_tells_what_is_wrong_and_what_to_do(own_redis: RedisServer, zi
         assert "start one: kombu-zipkin worker your.module" in text
         assert "Start one: kombu-zipkin relay" in text
         own_redis.stop()
-        wait_until(lambda: ask(own, "GET", "/overview")[2].count("cannot be seen") == 4, "it to be told")
+        wait_until(lambda: ask(own, "GET", "/overview")[2].count("cannot be seen") == 5, "it to be told")
         assert ask(own, "GET", "/board")[0] == 503
         own_redis.start()
         wait_until(lambda: "cannot be seen" not in ask(own, "GET", "/overview")[2], "it to be back")
