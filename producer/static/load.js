@@ -28,7 +28,7 @@ class Load {
     if (!this.form.reportValidity()) return;
     this.begin(Number(count.value));
     const flying = new Set();
-    for (let number = 0; number < this.count && !this.stopped; number += 1) {
+    for (let number = 0; number < this.count; number += 1) {
       const due = this.begun + (number * 1000) / Number(rate.value);
       const early = due - performance.now();
       if (early > 0) await new Promise((resolve) => setTimeout(resolve, early));
