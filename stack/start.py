@@ -1,5 +1,6 @@
 """Start the parts in order, show the way in, keep watch."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -84,7 +85,9 @@ class Stack:
         self._say("posting a first job and following its trace")
         command = "from kombu_zipkin.cli import main; main()"
         argv = [sys.executable, "-c", command, "verify", "--url", self._web_url, "--zipkin-url", self._zipkin_url]
-        checked = subprocess.run(argv, capture_output=True, text=True, check=False)
+        token = os.environ.get("PRODUCER_TOKEN", "")  # if the web app asks for one, it is this
+        env = {"KOMBU_ZIPKIN_TOKEN": token, **os.environ}
+        checked = subprocess.run(argv, env=env, capture_output=True, text=True, check=False)
         self._console.print(checked.stdout + checked.stderr, highlight=False, markup=False, soft_wrap=True)
         return checked.returncode == 0
 

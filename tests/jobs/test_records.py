@@ -87,6 +87,17 @@ def test_the_jobs_of_a_trace_are_found(records: JobRecords) -> None:
     assert records.of_trace("5" * 32) == []
 
 
+def test_the_pace_counts_what_came_and_went_of_late(records: JobRecords) -> None:
+    """Posted by when it was published, ended by when it came into that state; what is long ago does not count."""
+    now = int(time.time() * 1000) - 1_700_000_000_000
+    for number, at in enumerate((now, now, now - 60_000)):
+        records.write([published(make(number, at=at))])
+    succeed(records, make(9, at=now - 60_000))
+    pace = records.pace(10.0)
+    assert (pace.posted, pace.ended) == (0.2, 0.1)
+    assert records.pace(100.0).posted == 0.04
+
+
 def test_above_the_limit_the_oldest_that_succeeded_go(
     redis_server: RedisServer, redis_url: str, namespace: str
 ) -> None:

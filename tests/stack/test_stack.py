@@ -78,8 +78,8 @@ def start(environment: Mapping[str, str], *argv: str, **env: str) -> Process:
 
 
 def test_verify_starts_everything_and_ends_with_0(environment: dict[str, str]) -> None:
-    """Redis and Zipkin of its own, which links back to the web app; nothing is left running."""
-    process = start(environment, "--verify")
+    """Redis and Zipkin of its own, which links back to the web app, which asks for a token; nothing is left running."""
+    process = start({**environment, "PRODUCER_TOKEN": "let-me-in, please"}, "--verify")
     config = f"http://127.0.0.1:{environment['STACK_ZIPKIN_PORT']}/zipkin/config.json"
     wait_until(lambda: request(config)[0] == 200 or not process.is_running, "Zipkin's settings", seconds=60)
     logs_url = request(config)[1]["logsUrl"]
